@@ -1,0 +1,1 @@
+"""An always-on evaluator for LLM products, on Kafka, Spark and Delta Lake."""
