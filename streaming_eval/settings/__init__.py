@@ -1,0 +1,58 @@
+"""What an operator may set, checked at the door: one YAML file, environment above it.
+
+Every value has its default here and nowhere else. Durations are written as in Prometheus (`30s`,
+`5m`, `24h`). Secrets never stand in the file: they are named (`api_key_env`, `api_key_file`).
+"""
+
+from streaming_eval.settings.fields import (
+    DurationMs,
+    InconsistentError,
+    Name,
+    Problem,
+    Section,
+    duration_ms,
+    duration_text,
+)
+from streaming_eval.settings.models import (
+    CandidateSettings,
+    EndpointSettings,
+    JudgeSettings,
+    ModelSettings,
+    ScorerKind,
+    ScorerSettings,
+)
+from streaming_eval.settings.monitoring import (
+    BaselineSettings,
+    ComparisonSettings,
+    FalseAlarmSettings,
+    MonitorSettings,
+)
+from streaming_eval.settings.root import Settings
+from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
+from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
+
+__all__ = [
+    "BaselineSettings",
+    "CandidateSettings",
+    "ComparisonSettings",
+    "DurationMs",
+    "EndpointSettings",
+    "ExporterSettings",
+    "FalseAlarmSettings",
+    "InconsistentError",
+    "JudgeSettings",
+    "KafkaSettings",
+    "LimitSettings",
+    "ModelSettings",
+    "MonitorSettings",
+    "Name",
+    "Problem",
+    "ScorerKind",
+    "ScorerSettings",
+    "Section",
+    "Settings",
+    "SparkSettings",
+    "StorageSettings",
+    "duration_ms",
+    "duration_text",
+]

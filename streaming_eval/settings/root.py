@@ -1,0 +1,56 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from streaming_eval.settings.fields import InconsistentError, Name, Section
+from streaming_eval.settings.models import CandidateSettings, EndpointSettings, ScorerSettings
+from streaming_eval.settings.monitoring import ComparisonSettings, MonitorSettings
+from streaming_eval.settings.references import contradictions
+from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
+from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    version: Literal[1] = Field(description="version of this format")
+    job: Name = Field(
+        default="streaming-eval", description="name of the job, of its queries and commits"
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    storage: StorageSettings = StorageSettings()
+    limits: LimitSettings = LimitSettings()
+    production_models: tuple[Name, ...] = Field(
+        min_length=1,
+        description="production model names that get series; others are `__other__`",
+    )
+    endpoints: Mapping[Name, EndpointSettings] = Field(default={}, description="model APIs by name")
+    candidates: tuple[CandidateSettings, ...] = Field(
+        default=(), description="models that answer every sample beside production"
+    )
+    scorers: tuple[ScorerSettings, ...] = Field(min_length=1, description="what is measured")
+    segments: Mapping[Name, tuple[str, ...]] = Field(
+        default={}, description="segment name to the values that get series; others are `__other__`"
+    )
+    comparisons: tuple[ComparisonSettings, ...] = Field(
+        default=(), description="candidates against another model on the same samples"
+    )
+    cache_policy: Literal["read_write", "replay", "off"] = Field(
+        default="read_write",
+        description="`read_write` pays for each request once; `replay` takes answers only from "
+        "the cache, a miss fails; `off` always asks",
+    )
+    monitor: MonitorSettings = MonitorSettings()
+    exporter: ExporterSettings = ExporterSettings()
+    spark: SparkSettings = SparkSettings()
+
+    @model_validator(mode="after")
+    def _names_refer_to_something(self) -> Self:
+        if problems := contradictions(self.model_dump(mode="json")):
+            raise InconsistentError(*problems)
+        return self
