@@ -1,0 +1,74 @@
+"""What a series' monitor needs to know, as values, and the fleet's false-alarm budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPlan:
+    """How one series is watched. Means and effects are on [0, 1], where 1 is good.
+
+    Attributes:
+        levels: grid points that its scores are counted on.
+        pane_ms: width of a pane, the alarm's clock.
+        window_ms: width of a tumbling window, a whole number of panes.
+        baseline_samples: scores that pin the baseline; None when it is a constant.
+        baseline_constant: the known mean; None when the baseline is pinned.
+        smallest_effect: the drop that is not worth a page.
+        log_threshold: log evidence that opens the alarm.
+        log_suspect: log evidence that is worth a look.
+        alarm: whether the alarm may open at all.
+        baseline_alpha: probability that a pinned baseline's lower bound exceeds its mean.
+    """
+
+    levels: int
+    pane_ms: int
+    window_ms: int
+    baseline_samples: int | None
+    baseline_constant: float | None
+    smallest_effect: float
+    log_threshold: float
+    log_suspect: float
+    alarm: bool
+    baseline_alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.levels < 2 or self.pane_ms <= 0 or self.window_ms <= 0:
+            raise ValueError("levels must be 2 or more, panes and windows longer than 0 ms")
+        if self.window_ms % self.pane_ms:
+            raise ValueError("a window must be a whole number of panes")
+        if (self.baseline_samples is None) == (self.baseline_constant is None):
+            raise ValueError("a baseline is either pinned by samples or a constant")
+        if self.baseline_samples is not None and self.baseline_samples < 1:
+            raise ValueError("a pinned baseline needs at least one sample")
+        if self.baseline_constant is not None and not 0.0 <= self.baseline_constant <= 1.0:
+            raise ValueError(f"a constant baseline lies in [0, 1], not {self.baseline_constant}")
+        if not (0.0 <= self.smallest_effect < 1.0 and 0.0 < self.baseline_alpha < 0.5):
+            raise ValueError("smallest_effect lies in [0, 1), baseline_alpha in (0, 1/2)")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Log evidence at which one series of a fleet is suspect, and at which its alarm opens."""
+
+    log_suspect: float
+    log_threshold: float
+
+
+def fleet_thresholds(once_per_ms: int, pane_ms: int, alarmed_series: int) -> Thresholds:
+    """Thresholds that keep a whole fleet to one false alarm per `once_per_ms` on average.
+
+    With A = once_per_ms / pane_ms and K alarmed series of equal weight, each alarm opens at
+    evidence A K. A series' chance of a false alarm within T panes is then at most T / (A K), so
+    the expected number of falsely alarmed series is at most T / A under any dependence between
+    them. K must be fixed before the data: count the series that may exist, not those seen.
+
+    >>> round(fleet_thresholds(604_800_000, 300_000, 5_000).log_threshold, 1)
+    16.1
+    """
+    if alarmed_series < 1 or once_per_ms < pane_ms:
+        raise ValueError("a budget needs a series and at least one pane per false alarm")
+    log_suspect = log(once_per_ms / pane_ms)
+    return Thresholds(log_suspect, log_suspect + log(alarmed_series))

@@ -1,0 +1,110 @@
+"""Scores as counts on a small grid: what every interval and every alarm is computed from.
+
+Counts add, so they do not depend on the order of arrival, the cut into batches or the partition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+MOST_LEVELS = 65
+_ON_GRID = 1e-9  # in grid steps; an affine map of a grid value errs by far less
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A scorer's declared range and how finely it is counted.
+
+    Attributes:
+        low: smallest value on the scorer's own scale.
+        high: largest value; values beyond either end count as that end.
+        higher_is_better: direction of the scorer's own scale.
+        levels: grid points from `low` to `high`, ends included: 2 for pass/fail, 65 at most.
+    """
+
+    low: float
+    high: float
+    higher_is_better: bool
+    levels: int
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+            raise ValueError(f"low must be less than high, got {self.low} and {self.high}")
+        if not 2 <= self.levels <= MOST_LEVELS:
+            raise ValueError(f"levels must be 2 to {MOST_LEVELS}, got {self.levels}")
+
+    def unit(self, values: ArrayLike) -> Floats:
+        """Own-scale values on [0, 1], where 1 is good.
+
+        >>> Scale(0, 60_000, False, 65).unit([0, 45_000, 90_000]).tolist()
+        [1.0, 0.25, 0.0]
+        """
+        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+        clipped: Floats = np.clip(share, 0.0, 1.0)
+        return clipped if self.higher_is_better else 1.0 - clipped
+
+    def raw(self, unit: ArrayLike) -> Floats:
+        """Values of [0, 1] on the scorer's own scale: the inverse of `unit`."""
+        good = np.asarray(unit, np.float64)
+        share = good if self.higher_is_better else 1.0 - good
+        return self.low + share * (self.high - self.low)
+
+    def difference(self) -> Scale:
+        """The scale of own value minus other's value on the same sample.
+
+        >>> Scale(1, 3, True, 3).difference()
+        Scale(low=-2, high=2, higher_is_better=True, levels=5)
+        """
+        span = self.high - self.low
+        levels = min(2 * self.levels - 1, MOST_LEVELS)
+        return Scale(-span, span, self.higher_is_better, levels)
+
+
+def level_values(levels: int) -> Floats:
+    """What each level is worth on [0, 1]."""
+    return np.linspace(0.0, 1.0, levels)
+
+
+def uniforms(hashes: NDArray[np.int64] | NDArray[np.uint64]) -> Floats:
+    """Well-mixed 64-bit hashes as numbers in [0, 1): the 53 highest bits of each."""
+    top_bits = np.ascontiguousarray(hashes).view(np.uint64) >> np.uint64(11)
+    return top_bits.astype(np.float64) * 2.0**-53
+
+
+def to_levels(values: ArrayLike, scale: Scale, uniforms: Floats) -> Counts:
+    """The level of each value, rounded up with probability equal to the part beyond the grid point.
+
+    So the mean level value is the mean value in expectation, and a value on the grid is exact.
+    The uniform must come from the sample's identity: then a replay repeats the rounding.
+
+    Args:
+        values: own-scale values; any that is not finite is an error, never a level.
+        scale: their scale.
+        uniforms: one number in [0, 1) per value, independent of it.
+    """
+    own = np.asarray(values, np.float64)
+    if not np.isfinite(own).all():
+        raise ValueError("a score must be a finite number")
+    position = scale.unit(own) * (scale.levels - 1)
+    nearest = np.rint(position)
+    drawn = np.floor(position) + (uniforms < position % 1.0)
+    return np.where(np.abs(position - nearest) <= _ON_GRID, nearest, drawn).astype(np.int64)
+
+
+def mean(counts: ArrayLike) -> Floats:
+    """Mean on [0, 1] of counts [..., K], one per row; NaN where there is no count.
+
+    >>> float(mean([1, 0, 3]))
+    0.75
+    """
+    n_at = np.asarray(counts, np.float64)
+    n = n_at.sum(axis=-1)
+    total = (n_at * level_values(n_at.shape[-1])).sum(axis=-1)
+    average: Floats = np.divide(total, n, out=np.full_like(n, np.nan), where=n > 0)
+    return average
