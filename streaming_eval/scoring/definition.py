@@ -1,0 +1,87 @@
+"""What a scorer is: its declared range, and the version under which its scores are comparable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from hashlib import sha256
+
+from streaming_eval.records import Request, Response, Sample, Score
+
+CONTINUUM_LEVELS = 65
+BINARY_LEVELS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerDefinition:
+    """Everything about a scorer that gives its scores their meaning.
+
+    Attributes:
+        name: the operator's name for it; column and metric label.
+        kind: which scorer it is, a key of `SCORERS` or `judge`.
+        low: smallest value it can give.
+        high: largest value it can give.
+        levels: how many values it is counted on: 2 for pass/fail, one per grade for a judge, 65
+            for a continuum.
+        needs_target: whether samples without a target are left out.
+        parameters: JSON values that change what it says.
+        code_revision: raised by hand when the code gives other scores than before.
+    """
+
+    name: str
+    kind: str
+    low: float
+    high: float
+    higher_is_better: bool
+    levels: int
+    needs_target: bool
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    code_revision: int = 1
+
+
+def on_unit_range(name: str, kind: str, levels: int, code_revision: int) -> ScorerDefinition:
+    """The definition of a scorer that compares with targets and gives 0.0 (bad) to 1.0 (good)."""
+    return ScorerDefinition(name, kind, 0.0, 1.0, True, levels, True, code_revision=code_revision)
+
+
+Scorer = Callable[[Sample, Response, ScorerDefinition], Score | None]
+
+
+def definition_json(
+    definition: ScorerDefinition, rubric: str | None = None, asked: Request | None = None
+) -> str:
+    """The whole definition as canonical JSON: sorted keys, no white space, exact text.
+
+    Args:
+        definition: the scorer.
+        rubric: a judge's rubric.
+        asked: a judge's request without the messages that depend on the sample.
+    """
+    return json.dumps(
+        {"scorer": definition, "rubric": rubric, "request": asked},
+        default=_plain,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+
+
+def evaluation_version(
+    definition: ScorerDefinition, rubric: str | None = None, asked: Request | None = None
+) -> str:
+    """The first 12 hexadecimal digits of the SHA-256 of `definition_json`.
+
+    Scores of different versions are never compared.
+    """
+    text = definition_json(definition, rubric, asked)
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: object) -> dict[str, object]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_dataclass(value):
+        return {part.name: getattr(value, part.name) for part in fields(value)}
+    raise TypeError(f"{type(value).__name__} has no place in a definition")
