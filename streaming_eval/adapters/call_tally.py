@@ -1,0 +1,71 @@
+"""How many calls, look-ups and tokens one task saw, as rows that travel with its results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from streaming_eval.errors import InferenceError
+from streaming_eval.inference.complete import Send
+from streaming_eval.records import Request, Response
+
+TALLY = pa.schema(
+    [
+        ("metric", pa.string()),
+        ("endpoint", pa.string()),
+        ("label", pa.string()),
+        ("n", pa.int64()),
+    ]
+)
+
+
+class CallTally:
+    """Counts of one task. Metrics: `requests`, `retries`, `tokens`, `cache_lookups`.
+
+    Worker processes have no registry that Prometheus reads; their numbers reach the driver as
+    data, so that none is lost or counted twice when a worker dies.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+
+    def add(self, metric: str, endpoint: str, label: str, n: int = 1) -> None:
+        """Counts `n` more."""
+        self._counts[metric, endpoint, label] += n
+
+    def table(self) -> pa.Table:
+        """The counts as rows of `TALLY`."""
+        rows = [(*key, n) for key, n in self._counts.items()]
+        columns = zip(*rows, strict=True) if rows else ([], [], [], [])
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, TALLY, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=TALLY)
+
+    def counted_send(self, send: Send, endpoint: str) -> Send:
+        """`send` with each HTTP request counted by its outcome, and its tokens."""
+
+        async def counted(request: Request) -> Response:
+            try:
+                response = await send(request)
+            except InferenceError as error:
+                self.add("requests", endpoint, error.reason)
+                raise
+            self.add("requests", endpoint, "ok")
+            self.add("tokens", endpoint, "input", response.usage.input_tokens or 0)
+            self.add("tokens", endpoint, "output", response.usage.output_tokens or 0)
+            return response
+
+        return counted
+
+    def counted_lookup(
+        self, lookup: Callable[[str], Response | None], endpoint: str
+    ) -> Callable[[str], Response | None]:
+        """`lookup` with hits and misses counted."""
+
+        def counted(key: str) -> Response | None:
+            found = lookup(key)
+            self.add("cache_lookups", endpoint, "miss" if found is None else "hit")
+            return found
+
+        return counted

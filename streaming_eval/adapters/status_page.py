@@ -1,0 +1,97 @@
+"""The page for people at `/`: every series and the pipeline's numbers, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from html import escape
+
+from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.snapshot import EstimateView, Snapshot, newest_versions
+
+_STYLE = """
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; }
+table { border-collapse: collapse; margin-bottom: 2em; }
+th, td { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: left; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.regressed { background: #f8d0d0; } .suspect { background: #fbeccb; }
+"""
+_SERIES_HEAD = (
+    "model", "segment", "scorer", "against", "window", "n", "missing", "mean", "interval",
+    "baseline", "evidence", "threshold", "state",
+)  # fmt: skip
+
+
+def status_page(
+    snapshot: Snapshot | None, metrics: PipelineMetrics, ready: bool, now_s: float
+) -> str:
+    """The whole page; every value in it is escaped.
+
+    Args:
+        snapshot: None before the first one.
+        metrics: of the pipeline.
+        ready: whether `/metrics` answers.
+        now_s: epoch seconds.
+    """
+    views = newest_versions(snapshot.estimates) if snapshot else []
+    now = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="seconds")
+    state = "ready" if ready else "not ready: restoring"
+    return "".join(
+        (
+            "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=5>",
+            f"<title>streaming-eval</title><style>{_STYLE}</style><h1>streaming-eval</h1>",
+            f"<p>{state} at {now}. <a href=/metrics>Metrics</a></p><h2>Series</h2>",
+            _table(_SERIES_HEAD, map(_series_row, views)),
+            "<h2>Pipeline</h2>",
+            _table(("metric", "labels", "value"), _pipeline_rows(metrics)),
+            "</html>\n",
+        )
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[str]) -> str:
+    titles = "".join(f"<th>{escape(title)}" for title in head)
+    return f"<table><tr>{titles}{''.join(rows)}</table>"
+
+
+def _series_row(view: EstimateView) -> str:
+    key = view.key
+    paired = bool(key.against)
+    words = (key.model, key.segment, key.scorer, key.against, view.window)
+    numbers = (
+        f"{view.n:,}",
+        f"{view.missing:,}",
+        _number(view.mean, signed=paired),
+        f"{_number(view.lower, signed=paired)} … {_number(view.upper, signed=paired)}",
+        _number(view.baseline_mean, signed=paired),
+        f"{view.log_evidence:.2f}",
+        f"{view.log_threshold:.2f}",
+    )
+    state = escape(view.state)
+    return f'<tr class="{state}">{_cells(words, numbers)}<td>{state}'
+
+
+def _pipeline_rows(metrics: PipelineMetrics) -> Iterator[str]:
+    for name, labels, value in metrics.values():
+        yield f"<tr>{_cells((name, _joined(labels)), (_value(name, value),))}"
+
+
+def _cells(words: Iterable[str], numbers: Iterable[str]) -> str:
+    left = "".join(f"<td>{escape(word)}" for word in words)
+    return left + "".join(f"<td class=number>{escape(number)}" for number in numbers)
+
+
+def _joined(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items())
+
+
+def _number(value: float | None, *, signed: bool) -> str:
+    if value is None:
+        return "–"
+    return f"{value:+.4g}" if signed else f"{value:.4g}"
+
+
+def _value(name: str, value: float) -> str:
+    if not name.endswith("_timestamp_seconds"):
+        return f"{value:,.10g}"
+    return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds") if value else "never"

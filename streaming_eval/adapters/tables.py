@@ -1,0 +1,99 @@
+"""The Delta tables, appended to from the driver through delta-rs.
+
+A delta-rs commit takes milliseconds where a Spark one takes most of a second, which decides how
+fresh scores are; `docs/decisions.md` has the measurement. delta-rs records an application's
+transaction version but never skips a repeat, so `append` checks it first. That is exactly-once as
+long as one process at a time writes under one application id, which the job's lease ensures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS
+from streaming_eval.errors import StorageError
+
+
+class Tables:
+    """Every table under one root; creates those that do not exist yet.
+
+    Args:
+        root: the storage root; tables lie under `root/tables`.
+
+    Raises:
+        StorageError: a directory holds something else than the table that belongs there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root / "tables"
+        self._tables = {name: self._open(name) for name in SCHEMAS}
+
+    def uri(self, name: str) -> str:
+        """Where Spark and other readers find the table."""
+        return str(self._root / name)
+
+    def version(self, name: str) -> int:
+        """The newest committed version."""
+        table = self._tables[name]
+        table.update_incremental()
+        return table.version()
+
+    def append(self, name: str, rows: pa.Table, app_id: str, version: int) -> bool:
+        """Appends `rows` in one commit unless (`app_id`, `version`) was committed before.
+
+        Returns:
+            True when the rows were written now, False when an earlier attempt had done it.
+        """
+        if self.committed(name, app_id, version):
+            return False
+        if rows.num_rows:
+            properties = CommitProperties(app_transactions=[Transaction(app_id, version)])
+            write_deltalake(self._tables[name], rows, mode="append", commit_properties=properties)
+        return True
+
+    def committed(self, name: str, app_id: str, version: int) -> bool:
+        """Whether (`app_id`, `version`), or a later version, is in the table."""
+        table = self._tables[name]
+        table.update_incremental()
+        newest = table.transaction_version(app_id)
+        return newest is not None and newest >= version
+
+    def append_untracked(self, name: str, rows: pa.Table) -> None:
+        """Appends rows that are idempotent by their own key, such as cached responses."""
+        if rows.num_rows:
+            write_deltalake(self._tables[name], rows, mode="append")
+
+    def read(
+        self,
+        name: str,
+        columns: list[str] | None = None,
+        filters: list[tuple[str, str, object]] | None = None,
+    ) -> pa.Table:
+        """The rows that satisfy all filters, e.g. `("scorer", "=", "contains")`."""
+        table = self._tables[name]
+        table.update_incremental()
+        return table.to_pyarrow_table(columns=columns, filters=filters)
+
+    def _open(self, name: str) -> DeltaTable:
+        path = self._root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return DeltaTable(str(path))
+        except TableNotFoundError:
+            return self._create(name, path)
+        except DeltaError as error:
+            raise StorageError(f"{path} is not a readable Delta table: {error}") from error
+
+    @staticmethod
+    def _create(name: str, path: Path) -> DeltaTable:
+        return DeltaTable.create(
+            str(path),
+            schema=SCHEMAS[name],
+            mode="ignore",
+            partition_by=PARTITIONED_BY.get(name),
+            name=name,
+        )
