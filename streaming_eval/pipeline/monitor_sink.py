@@ -1,0 +1,141 @@
+"""Commits one micro-batch of the monitor query, then shows it: tables first, exporter last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+
+from streaming_eval.adapters.checkpoint import query_id
+from streaming_eval.adapters.tables import Tables
+from streaming_eval.alerting.detector import baseline_bound
+from streaming_eval.pipeline.estimates import SINCE_BASELINE, Estimate, IntervalPlan, estimates
+from streaming_eval.pipeline.evidence import worst_samples
+from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.monitor_rows import (
+    OpenedAlert,
+    PinnedBaseline,
+    alerts_table,
+    baselines_table,
+    estimates_table,
+)
+from streaming_eval.pipeline.plan import MonitorPlan
+from streaming_eval.pipeline.series_processor import REPORT
+from streaming_eval.pipeline.series_report import SeriesReport
+from streaming_eval.records import SeriesKey
+from streaming_eval.stats.levels import mean
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredBatch:
+    """What a micro-batch of the monitor came to.
+
+    Attributes:
+        now_ms: when it was committed, epoch milliseconds.
+        seconds: from the start of the batch to its last commit.
+    """
+
+    batch_id: int
+    reports: Sequence[SeriesReport]
+    estimates: Sequence[Estimate]
+    opened: Sequence[OpenedAlert]
+    now_ms: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorOutlets:
+    """Everything that a batch is written to."""
+
+    tables: Tables
+    observe: Callable[[MonitoredBatch], None]
+
+
+class MonitorSink:
+    """The function given to `foreachBatch`.
+
+    Args:
+        plan: how series are watched.
+        intervals: how their intervals are made.
+        outlets: where results go.
+        checkpoint: of this query; its id is the application id of all commits.
+        gate: passed by every batch.
+    """
+
+    def __init__(
+        self,
+        plan: MonitorPlan,
+        intervals: IntervalPlan,
+        outlets: MonitorOutlets,
+        checkpoint: Path,
+        gate: Gate,
+    ) -> None:
+        self._plan, self._intervals, self._outlets = plan, intervals, outlets
+        self._checkpoint, self._gate = checkpoint, gate
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        with self._gate.batch():
+            self._commit(batch, batch_id)
+
+    @cached_property
+    def _application(self) -> str:
+        return query_id(self._checkpoint)
+
+    def _commit(self, batch: DataFrame, batch_id: int) -> None:
+        began = time.monotonic()
+        # All of the state must be consumed, by one action, whatever was committed before.
+        reports = [REPORT.unpack(row) for row in batch.collect()]
+        now_ms = time.time_ns() // 1_000_000
+        shown = estimates(reports, self._plan, self._intervals)
+        opened = self._opened(reports, shown, now_ms)
+        pinned = [self._pinned(r) for r in reports if r.baseline_is_new]
+        tables = self._outlets.tables
+        for name, rows in (
+            ("baselines", baselines_table(pinned, batch_id, now_ms)),
+            ("alerts", alerts_table(opened, batch_id)),
+            ("estimates", estimates_table(shown, batch_id, now_ms)),
+        ):
+            tables.append(name, rows, self._application, batch_id)
+        seconds = time.monotonic() - began
+        self._outlets.observe(MonitoredBatch(batch_id, reports, shown, opened, now_ms, seconds))
+
+    def _opened(
+        self, reports: Sequence[SeriesReport], shown: Sequence[Estimate], now_ms: int
+    ) -> list[OpenedAlert]:
+        since = {str(e.key): e for e in shown if e.window == SINCE_BASELINE}
+        return [
+            OpenedAlert(
+                r.alarm,
+                since[r.series_key],
+                now_ms,
+                self._worst(since[r.series_key].key, r.alarm.began_ms),
+            )
+            for r in reports
+            if r.alarm_is_new and r.alarm is not None
+        ]
+
+    def _worst(self, key: SeriesKey, began_ms: int) -> list[str]:
+        name = key.segment.partition("=")[0]
+        return worst_samples(
+            self._outlets.tables,
+            key,
+            began_ms,
+            higher_is_better=self._plan.scale(key).higher_is_better,
+            allowed=self._plan.layout.segments.get(name, ()),
+        )
+
+    def _pinned(self, report: SeriesReport) -> PinnedBaseline:
+        key = SeriesKey.parse(report.series_key)
+        plan, scale = self._plan.series(key), self._plan.scale(key)
+        bound = baseline_bound(report.baseline_counts, plan)
+        return PinnedBaseline(
+            key,
+            report.baseline_counts,
+            float(scale.raw(mean(report.baseline_counts))),
+            float(scale.raw(bound)),
+            report.baseline_end_ms or 0,
+        )

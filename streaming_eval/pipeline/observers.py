@@ -1,0 +1,81 @@
+"""Committed batches to metrics."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_eval.adapters.exporter import Exporter
+from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.pipeline import monitor_query, score_query
+from streaming_eval.pipeline.board import Board
+from streaming_eval.pipeline.monitor_sink import MonitoredBatch
+from streaming_eval.pipeline.score_sink import ScoredBatch
+from streaming_eval.records import ScoreStatus
+
+
+def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch) -> None:
+    """Counts what a batch of the score query came to."""
+    now_s = time.time()
+    scores = batch.scores
+    metrics.observe_batch(score_query.QUERY, batch.seconds, now_s)
+    metrics.count_samples("duplicate", batch.duplicates)
+    metrics.count_samples("dead_letter", batch.dead_letters.num_rows)
+    for reason, n in Counter(batch.dead_letters["reason"].to_pylist()).items():
+        metrics.count_dead_letters(reason, n)
+    for status in (ScoreStatus.FAILED, ScoreStatus.UNPARSABLE):
+        n = pc.sum(pc.equal(scores["status"], status.value)).as_py() or 0
+        metrics.count_missing_scores(status, n)
+    if scores.num_rows:
+        metrics.count_samples("scored", pc.count_distinct(scores["sample_id"]).as_py())
+        metrics.observe_scores(now_s)
+        newest = pc.max(scores["event_time"]).as_py().timestamp()
+        metrics.observe_event_time_lag(score_query.QUERY, max(0.0, now_s - newest))
+    _count_calls(metrics, batch.calls)
+
+
+def observe_monitored(exporter: Exporter, board: Board, batch: MonitoredBatch) -> None:
+    """Shows what a batch of the monitor query came to."""
+    board.update(batch.estimates, batch.now_ms)
+    exporter.publish(board.snapshot(batch.now_ms))
+    exporter.metrics.observe_batch(monitor_query.QUERY, batch.seconds, batch.now_ms / 1_000)
+
+
+def scored_offsets(progress: Mapping[str, Any]) -> dict[tuple[str, int], int]:
+    """How far the score query has come, by (topic, partition), from its last progress."""
+    return {
+        (topic, int(partition)): offset
+        for source in progress["sources"]
+        for topic, partitions in json.loads(source["endOffset"] or "{}").items()
+        for partition, offset in partitions.items()
+    }
+
+
+def kafka_lag(
+    scored: Mapping[tuple[str, int], int], ends: Mapping[tuple[str, int], int]
+) -> dict[tuple[str, int], int]:
+    """Records in the topic that are not scored yet.
+
+    >>> kafka_lag({("t", 0): 7}, {("t", 0): 10, ("t", 1): 2})
+    {('t', 0): 3, ('t', 1): 2}
+    """
+    return {place: max(0, end - scored.get(place, 0)) for place, end in ends.items()}
+
+
+def _count_calls(metrics: PipelineMetrics, calls: pa.Table) -> None:
+    for row in calls.to_pylist():
+        metric, endpoint, label, n = row["metric"], row["endpoint"], row["label"], row["n"]
+        if metric == "requests":
+            metrics.count_requests(endpoint, label, n)
+        elif metric == "tokens":
+            metrics.count_tokens(label, n)
+        elif metric == "cache_lookups":
+            metrics.count_cache_lookups(label, n)
+        elif metric == "retries":
+            metrics.count_retries(label, n)

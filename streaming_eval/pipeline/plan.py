@@ -1,0 +1,189 @@
+"""From settings to the plain values that the parts of the pipeline are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streaming_eval.alerting.plan import SeriesPlan, fleet_thresholds
+from streaming_eval.inference.evaluate import (
+    PRODUCTION,
+    BoundScorer,
+    EvaluationPlan,
+    Judge,
+    ModelCall,
+)
+from streaming_eval.pipeline.preaggregate import SeriesLayout
+from streaming_eval.records import OTHER, SeriesKey
+from streaming_eval.scoring import ScorerDefinition, define, evaluation_version
+from streaming_eval.settings import (
+    BaselineSettings,
+    ComparisonSettings,
+    ModelSettings,
+    ScorerSettings,
+    Settings,
+)
+from streaming_eval.stats.levels import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorPlan:
+    """Everything the monitor query needs to know, fixed before data is seen.
+
+    Attributes:
+        own: scorer label to the plan of a model's own series.
+        paired: (scorer label, candidate, other) to the plan of a paired series, where the other is
+            a candidate or `production`.
+        scales: scorer label to the scale of its own series.
+    """
+
+    layout: SeriesLayout
+    own: Mapping[str, SeriesPlan]
+    paired: Mapping[tuple[str, str, str], SeriesPlan]
+    scales: Mapping[str, Scale]
+    allowed_lateness_ms: int
+
+    def series(self, key: SeriesKey) -> SeriesPlan:
+        """The plan of one series."""
+        if not key.against:
+            return self.own[key.scorer]
+        exact = self.paired.get((key.scorer, key.model, key.against))
+        return exact or self.paired[key.scorer, key.model, PRODUCTION]
+
+    def scale(self, key: SeriesKey) -> Scale:
+        """The scale of one series; a paired one lies on the scale of differences."""
+        scale = self.scales[key.scorer]
+        return scale.difference() if key.against else scale
+
+
+def evaluation_plan(settings: Settings) -> EvaluationPlan:
+    """What the score query does with every sample."""
+    return EvaluationPlan(
+        candidates=tuple(_call(settings, c, c.name) for c in settings.candidates),
+        scorers=tuple(bound_scorer(settings, scorer) for scorer in settings.scorers),
+        pairs=_pairs(settings, production=(PRODUCTION,)),
+    )
+
+
+def bound_scorer(settings: Settings, scorer: ScorerSettings) -> BoundScorer:
+    """A scorer with its judge and the evaluation version that follows from both."""
+    definition = _definition(scorer)
+    if scorer.judge is None:
+        return BoundScorer(definition, evaluation_version(definition))
+    call = _call(settings, scorer.judge, scorer.label)
+    judge = Judge(call, scorer.judge.rubric, scorer.judge.low, scorer.judge.high)
+    asked = call.request(())
+    return BoundScorer(definition, evaluation_version(definition, judge.rubric, asked), judge)
+
+
+def monitor_plan(settings: Settings) -> MonitorPlan:
+    """What the monitor query makes of the scores."""
+    bound = [bound_scorer(settings, scorer) for scorer in settings.scorers]
+    scales = {b.definition.name: scale_of(b.definition) for b in bound}
+    layout = SeriesLayout(
+        scales={(b.definition.name, b.evaluation_version): scale_of(b.definition) for b in bound},
+        models=(*settings.production_models, *(c.name for c in settings.candidates)),
+        segments=settings.segments,
+        pairs=_pairs(settings, production=settings.production_models),
+        pane_ms=settings.monitor.pane,
+    )
+    alarmed = alarmed_series(settings)
+    return MonitorPlan(
+        layout=layout,
+        own={s.label: _series_plan(settings, s, None, alarmed) for s in settings.scorers},
+        paired={
+            (s.label, c.candidate, c.against): _series_plan(settings, s, c, alarmed)
+            for s in settings.scorers
+            for c in settings.comparisons
+        },
+        scales=scales,
+        allowed_lateness_ms=settings.monitor.allowed_lateness,
+    )
+
+
+def alarmed_series(settings: Settings) -> int:
+    """How many series share the false-alarm budget: all that can exist and may raise an alarm."""
+    scorers = sum(scorer.alarm for scorer in settings.scorers)
+    return scorers * _models_and_pairs(settings) * _segments(settings)
+
+
+def series_limit(settings: Settings) -> int:
+    """How many series can exist at all under this configuration."""
+    return len(settings.scorers) * _models_and_pairs(settings) * _segments(settings)
+
+
+def scale_of(definition: ScorerDefinition) -> Scale:
+    """The scale of a scorer's own values."""
+    return Scale(definition.low, definition.high, definition.higher_is_better, definition.levels)
+
+
+def _models_and_pairs(settings: Settings) -> int:
+    production = len(settings.production_models)
+    pairs = sum(production if c.against == PRODUCTION else 1 for c in settings.comparisons)
+    unknown_production = 1
+    return production + unknown_production + len(settings.candidates) + pairs
+
+
+def _segments(settings: Settings) -> int:
+    return 1 + sum(len({*values, OTHER}) for values in settings.segments.values())
+
+
+def _definition(scorer: ScorerSettings) -> ScorerDefinition:
+    if scorer.judge is not None:
+        return define(scorer.kind.value, scorer.label, low=scorer.judge.low, high=scorer.judge.high)
+    return define(scorer.kind.value, scorer.label, cap_ms=scorer.cap_ms)
+
+
+def _call(settings: Settings, model: ModelSettings, name: str) -> ModelCall:
+    endpoint = settings.endpoints[model.endpoint]
+    return ModelCall(
+        name=name,
+        endpoint=model.endpoint,
+        base_url=endpoint.base_url,
+        api=endpoint.api,
+        model=model.model,
+        revision=model.revision,
+        system_prompt=model.system_prompt,
+        parameters=dict(model.parameters),
+    )
+
+
+def _pairs(settings: Settings, production: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    pairs: dict[str, tuple[str, ...]] = {}
+    for comparison in settings.comparisons:
+        others = production if comparison.against == PRODUCTION else (comparison.against,)
+        pairs[comparison.candidate] = pairs.get(comparison.candidate, ()) + others
+    return pairs
+
+
+def _series_plan(
+    settings: Settings,
+    scorer: ScorerSettings,
+    comparison: ComparisonSettings | None,
+    alarmed: int,
+) -> SeriesPlan:
+    monitor = settings.monitor
+    scale = scale_of(_definition(scorer))
+    width = scale.high - scale.low
+    effect = scorer.smallest_effect or monitor.smallest_effect * width
+    baseline = monitor.baseline
+    if comparison is not None:
+        effect = comparison.smallest_effect or effect
+        baseline = comparison.baseline or baseline
+        scale = scale.difference()
+    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, max(alarmed, 1))
+    return SeriesPlan(
+        levels=scale.levels,
+        pane_ms=monitor.pane,
+        window_ms=monitor.window,
+        baseline_samples=baseline.samples if baseline.kind == "pinned" else None,
+        baseline_constant=_constant(baseline, scale),
+        smallest_effect=effect / (scale.high - scale.low),
+        log_threshold=thresholds.log_threshold,
+        log_suspect=thresholds.log_suspect,
+        alarm=scorer.alarm,
+    )
+
+
+def _constant(baseline: BaselineSettings, scale: Scale) -> float | None:
+    return None if baseline.value is None else float(scale.unit(baseline.value))

@@ -1,0 +1,59 @@
+"""Which samples were scored lately, so that one delivered twice is scored once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.uint64]
+
+
+class RecentSamples:
+    """A bounded memory of sample ids as 64-bit hashes, in two generations.
+
+    An id is remembered for at least `horizon_ms` and forgotten after at most twice that. Two of
+    10^7 remembered ids collide with probability below 10^-5; a collision would drop one sample as
+    a duplicate.
+
+    Args:
+        horizon_ms: how long an id must be remembered.
+    """
+
+    def __init__(self, horizon_ms: int) -> None:
+        self._horizon_ms = horizon_ms
+        self._turned_ms: int | None = None
+        self._current: Ids = np.empty(0, np.uint64)
+        self._previous: Ids = np.empty(0, np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._current) + len(self._previous)
+
+    def known(self, ids: Ids) -> NDArray[np.bool_]:
+        """Which of `ids` were remembered."""
+        return _contains(self._current, ids) | _contains(self._previous, ids)
+
+    def remember(self, ids: Ids, now_ms: int) -> None:
+        """Adds ids; starts a new generation when the current one is a horizon old."""
+        if self._turned_ms is None:
+            self._turned_ms = now_ms
+        if now_ms - self._turned_ms >= self._horizon_ms:
+            self._previous, self._current = self._current, np.empty(0, np.uint64)
+            self._turned_ms = now_ms
+        self._current = np.union1d(self._current, ids)
+
+
+def hash_ids(ids: Iterable[str]) -> Ids:
+    """64-bit BLAKE2b of each id."""
+    digests = b"".join(hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids)
+    return np.frombuffer(digests, np.uint64)
+
+
+def _contains(sorted_ids: Ids, ids: Ids) -> NDArray[np.bool_]:
+    if not len(sorted_ids):
+        return np.zeros(len(ids), np.bool_)
+    position = np.minimum(np.searchsorted(sorted_ids, ids), len(sorted_ids) - 1)
+    found: NDArray[np.bool_] = sorted_ids[position] == ids
+    return found

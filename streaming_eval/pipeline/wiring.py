@@ -1,0 +1,215 @@
+"""Puts the parts together from the settings; the only place that knows all of them."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from streaming_eval.adapters.answer_index import AnswerIndex
+from streaming_eval.adapters.answer_store import AnswerStore
+from streaming_eval.adapters.exporter import Exporter
+from streaming_eval.adapters.kafka import DeadLetterProducer, end_offsets, resolve_security
+from streaming_eval.adapters.tables import Tables
+from streaming_eval.adapters.worker_runtime import EndpointPlan, RuntimePlan
+from streaming_eval.errors import SettingsError
+from streaming_eval.formats.limits import Limits
+from streaming_eval.inference.cache import CachePolicy
+from streaming_eval.pipeline import monitor_query, score_query
+from streaming_eval.pipeline.board import Board
+from streaming_eval.pipeline.estimates import IntervalPlan
+from streaming_eval.pipeline.evaluation_versions import record_versions
+from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.lag import LagWatch
+from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
+from streaming_eval.pipeline.observers import observe_monitored, observe_scored
+from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
+from streaming_eval.pipeline.recent_samples import RecentSamples, hash_ids
+from streaming_eval.pipeline.score_rows import instant
+from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
+from streaming_eval.pipeline.worker import ScorePlan
+from streaming_eval.records import DeadLetter, KafkaRecord
+from streaming_eval.settings import EndpointSettings, Settings, duration_text
+from streaming_eval.snapshot import Promises
+
+_LAG_TIMEOUT_S = 5.0
+
+
+class Job:
+    """Both queries and everything they are connected to.
+
+    Args:
+        settings: the whole configuration.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._root = settings.storage.root.absolute()
+        self.gate = Gate()
+        self.exporter = Exporter(settings.exporter.host, settings.exporter.port)
+        self.last_batch_at = time.monotonic()
+        self._tables = Tables(self._root)
+        index = AnswerIndex(self._index_path(), self._tables.uri("responses"))
+        self._answers = AnswerStore(self._tables, self._root / "spool", index)
+        self._recent = RecentSamples(settings.limits.deduplication_horizon)
+        self._evaluation = evaluation_plan(settings)
+        self._monitor = monitor_plan(settings)
+        self._board = Board(
+            Promises(settings.monitor.alpha, settings.monitor.false_alarms.once_per / 1_000),
+            settings.monitor.forget_quiet_series_after,
+        )
+        self._security = resolve_security(settings.kafka.security)
+        self._check_series()
+
+    def checkpoint(self, query: str) -> Path:
+        """Where the named query keeps its progress and state."""
+        return self._root / "checkpoints" / query
+
+    def recover(self) -> None:
+        """Takes up what an earlier run left: paid answers, recent samples, the board."""
+        self._answers.sweep()
+        record_versions(self._tables, self._evaluation.scorers)
+        now_ms = time.time_ns() // 1_000_000
+        since = instant(now_ms - self._settings.limits.deduplication_horizon)
+        recent = self._tables.read(
+            "scores", ["sample_id", "scored_at"], [("scored_at", ">=", since)]
+        )
+        if recent.num_rows:
+            self._recent.remember(np.unique(hash_ids(recent["sample_id"].to_pylist())), now_ms)
+            self.exporter.metrics.observe_scores(pc.max(recent["scored_at"]).as_py().timestamp())
+        self._board.restore(self._tables, now_ms)
+        self.exporter.publish(self._board.snapshot(now_ms))
+
+    def start(self, spark: SparkSession) -> list[StreamingQuery]:
+        """Starts the score query and the monitor query."""
+        settings, trigger_ms = self._settings, self._settings.spark.trigger
+        records = score_query.records(spark, settings.kafka, self._security)
+        scores = monitor_query.scores(spark, self._tables.uri("scores"))
+        score_checkpoint = self.checkpoint(score_query.QUERY)
+        monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
+        return [
+            score_query.start(
+                records, self._score_sink(score_checkpoint), score_checkpoint, trigger_ms
+            ),
+            monitor_query.start(
+                monitor_query.reports(scores, self._monitor),
+                self._monitor_sink(monitor_checkpoint),
+                monitor_checkpoint,
+                trigger_ms,
+            ),
+        ]
+
+    def lag_watch(self, score: StreamingQuery) -> LagWatch:
+        """Measures how far the score query is behind the topic; not started yet."""
+        kafka = self._settings.kafka
+
+        def ends() -> dict[tuple[str, int], int]:
+            offsets = end_offsets(
+                kafka.bootstrap_servers, kafka.topic, self._security, timeout_s=_LAG_TIMEOUT_S
+            )
+            return {(kafka.topic, partition): n for partition, n in offsets.items()}
+
+        return LagWatch(ends, lambda: score.lastProgress, self.exporter.metrics.observe_kafka_lag)
+
+    def _score_sink(self, checkpoint: Path) -> ScoreSink:
+        kafka = self._settings.kafka
+        letters = DeadLetterProducer(
+            kafka.bootstrap_servers, kafka.dead_letter_topic, self._security
+        )
+        outlets = ScoreOutlets(
+            self._tables,
+            self._answers,
+            partial(_publish, letters),
+            self._recent,
+            self._observe_scored,
+        )
+        return ScoreSink(
+            self._score_plan(), outlets, checkpoint, self._settings.spark.partitions, self.gate
+        )
+
+    def _monitor_sink(self, checkpoint: Path) -> MonitorSink:
+        monitor = self._settings.monitor
+        intervals = IntervalPlan(
+            monitor.alpha, monitor.expected_samples_per_window, duration_text(monitor.window)
+        )
+        outlets = MonitorOutlets(self._tables, self._observe_monitored)
+        return MonitorSink(self._monitor, intervals, outlets, checkpoint, self.gate)
+
+    def _score_plan(self) -> ScorePlan:
+        settings = self._settings
+        limits = settings.limits
+        return ScorePlan(
+            evaluation=self._evaluation,
+            runtime=RuntimePlan(
+                endpoints=tuple(
+                    _endpoint(name, endpoint, settings.spark.partitions)
+                    for name, endpoint in settings.endpoints.items()
+                ),
+                policy=CachePolicy(settings.cache_policy),
+                responses_uri=self._tables.uri("responses"),
+                index_path=str(self._index_path()),
+            ),
+            limits=Limits(
+                max_record_bytes=limits.max_record_bytes,
+                max_segments=limits.max_segments,
+                max_segment_chars=limits.max_segment_chars,
+                max_messages=limits.max_messages,
+            ),
+            allowed_clock_skew_ms=limits.allowed_clock_skew,
+        )
+
+    def _observe_scored(self, batch: ScoredBatch) -> None:
+        self.last_batch_at = time.monotonic()
+        observe_scored(self.exporter.metrics, batch)
+
+    def _observe_monitored(self, batch: MonitoredBatch) -> None:
+        self.last_batch_at = time.monotonic()
+        observe_monitored(self.exporter, self._board, batch)
+
+    def _index_path(self) -> Path:
+        return self._root / "index" / "responses.sqlite"
+
+    def _check_series(self) -> None:
+        possible, allowed = series_limit(self._settings), self._settings.monitor.max_series
+        if possible > allowed:
+            raise SettingsError(
+                f"monitor.max_series: this configuration can make {possible} series, {allowed} are "
+                "allowed; list fewer segment values or comparisons, or raise monitor.max_series"
+            )
+
+
+def _endpoint(name: str, endpoint: EndpointSettings, partitions: int) -> EndpointPlan:
+    return EndpointPlan(
+        name=name,
+        base_url=endpoint.base_url,
+        api_key_env=endpoint.api_key_env,
+        api_key_file=None if endpoint.api_key_file is None else str(endpoint.api_key_file),
+        max_in_flight=max(1, endpoint.max_in_flight // partitions),
+        request_timeout_s=endpoint.request_timeout / 1_000,
+        deadline_s=endpoint.deadline / 1_000,
+        max_attempts=endpoint.max_attempts,
+    )
+
+
+def _publish(producer: DeadLetterProducer, letters: pa.Table) -> None:
+    if letters.num_rows:
+        producer.publish([_letter(row) for row in letters.to_pylist()])
+
+
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    record = KafkaRecord(
+        topic=row["topic"],
+        partition=row["partition"],
+        offset=row["offset"],
+        timestamp_ms=round(row["kafka_time"].timestamp() * 1_000),
+        key=row["key"],
+        value=row["value"],
+    )
+    return DeadLetter(record, row["reason"], row["message"])
