@@ -1,0 +1,148 @@
+"""One HTTP connection: reads requests, waits out their delay, answers them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from streaming_eval.local.http_message import (
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    BadRequest,
+    Head,
+    Reply,
+    read_head,
+)
+
+Handler = Callable[[Head, bytes], Reply]
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ENOUGH = MAX_HEAD_BYTES + MAX_BODY_BYTES
+
+
+@dataclass(slots=True)
+class InFlight:
+    """Requests whose reply is being waited for: now, and the most at any one time."""
+
+    now: int = 0
+    most: int = 0
+
+    def enter(self) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+
+    def leave(self) -> None:
+        self.now -= 1
+
+
+class Connection(asyncio.Protocol):
+    """Serves one client; requests sent ahead (pipelined) are answered one after the other.
+
+    Args:
+        handle: gives the reply to a request at once; the connection waits out its delay.
+        in_flight: counts the requests of all connections that wait out a delay.
+    """
+
+    def __init__(self, handle: Handler, in_flight: InFlight) -> None:
+        self._handle = handle
+        self._in_flight = in_flight
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._buffer = b""
+        self._timer: asyncio.TimerHandle | None = None
+        self._writable = True
+        self._told_to_continue = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._in_flight.leave()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._advance()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._timer is None and self._writable:
+            self._advance()
+        if len(self._buffer) > _ENOUGH:
+            self._transport.pause_reading()
+
+    def _advance(self) -> None:
+        """Serves what is complete in the buffer, until a delay or a full socket interrupts."""
+        try:
+            while self._buffer and self._timer is None and self._writable and self._serve_one():
+                pass
+        except BadRequest as error:
+            self._buffer = b""
+            body = orjson.dumps({"error": {"message": error.message, "type": "bad_request"}})
+            self._transport.write(Reply(error.status, body).encode(keep_alive=False))
+            self._transport.close()
+        if len(self._buffer) <= _ENOUGH and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _serve_one(self) -> bool:
+        """Whether a request was taken from the buffer."""
+        found = read_head(self._buffer)
+        if found is None:
+            return False
+        head, start = found
+        end = start + head.body_bytes
+        if len(self._buffer) < end:
+            self._continue(head)
+            return False
+        body = self._buffer[start:end]
+        self._buffer = self._buffer[end:]
+        self._told_to_continue = False
+        self._answer(self._handle(head, body), head.keep_alive)
+        return True
+
+    def _continue(self, head: Head) -> None:
+        """Asks once for a body that the client holds back (RFC 9110, section 10.1.1)."""
+        if not self._told_to_continue and head.headers.get("expect", "").lower() == "100-continue":
+            self._told_to_continue = True
+            self._transport.write(_CONTINUE)
+
+    def _answer(self, reply: Reply, keep_alive: bool) -> None:
+        if reply.delay_s > 0:
+            self._in_flight.enter()
+            self._timer = self._loop.call_later(reply.delay_s, self._send_late, reply, keep_alive)
+        else:
+            self._send(reply, keep_alive)
+
+    def _send_late(self, reply: Reply, keep_alive: bool) -> None:
+        self._timer = None
+        self._in_flight.leave()
+        self._send(reply, keep_alive)
+        self._advance()
+
+    def _send(self, reply: Reply, keep_alive: bool) -> None:
+        if reply.reset:
+            self._reset()
+            return
+        self._transport.write(reply.encode(keep_alive))
+        if not keep_alive:
+            self._buffer = b""
+            self._transport.close()
+
+    def _reset(self) -> None:
+        """Drops the connection so that the client sees a reset and not an orderly end."""
+        self._buffer = b""
+        client = self._transport.get_extra_info("socket")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
