@@ -1,0 +1,96 @@
+"""Verbs that look and change nothing: is the configuration right, is everything there?"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streaming_eval.cli.guard import EXIT_FAILURE
+from streaming_eval.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    OutputOption,
+    SetOption,
+    VerboseOption,
+    settings_from,
+)
+from streaming_eval.cli.output import Output, busy, say, say_json, say_table
+from streaming_eval.errors import SettingsError
+
+if TYPE_CHECKING:
+    from streaming_eval.settings import Settings
+
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def validate(
+    file: Annotated[
+        Path | None, typer.Argument(help="Configuration file; the same as --config.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    changes: SetOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Also: every secret that is named must be there.")
+    ] = False,
+    print_effective: Annotated[
+        bool,
+        typer.Option("--print-effective", help="Print all settings in force, secrets masked."),
+    ] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Check a configuration; every error at once, with its line. Exit 2 when it has any."""
+    settings = settings_from(file or config, changes, strict=strict)
+    verdict = f"{file or config}: valid, {_extent(settings)}"
+    if print_effective:
+        from streaming_eval.configuration import effective_yaml
+
+        # The verdict as a comment: what is printed is a configuration itself.
+        verdict = f"# {verdict}\n{effective_yaml(settings).rstrip()}"
+    say(verdict)
+
+
+def doctor(
+    config: ConfigOption = DEFAULT_CONFIG,
+    changes: SetOption = None,
+    output: OutputOption = Output.TABLE,
+    verbose: VerboseOption = False,
+) -> None:
+    """Check that this machine, Kafka and the endpoints are ready to run a configuration.
+
+    Exit 1 when something fails.
+    """
+    settings = settings_from(config, changes, strict=False)
+    from streaming_eval.local.doctor import Status, examine
+
+    with busy("Looking at machine, Kafka and endpoints ..."):
+        findings = examine(settings, os.environ)
+    if output is Output.JSON:
+        say_json([asdict(finding) for finding in findings])
+    else:
+        rows = [(f.status.value, f.check, f.detail, f.remedy) for f in findings]
+        styles = [_STYLES[finding.status.value] for finding in findings]
+        say_table(("", "check", "found", "what to do"), rows, styles)
+    if any(finding.status is Status.FAIL for finding in findings):
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _extent(settings: Settings) -> str:
+    """How much the configuration asks for.
+
+    Raises:
+        SettingsError: more series than are kept are possible; `run` would refuse it too.
+    """
+    from streaming_eval.pipeline.plan import series_limit
+
+    models = len(settings.production_models) + len(settings.candidates)
+    series, most = series_limit(settings), settings.monitor.max_series
+    if series > most:
+        raise SettingsError(
+            f"monitor.max_series: got {most}, {series} series are possible; allowed: at least "
+            f"{series}, or fewer models, comparisons, scorers or segment values"
+        )
+    return f"models: {models}, scorers: {len(settings.scorers)}, series: at most {series}"

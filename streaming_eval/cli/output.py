@@ -1,0 +1,68 @@
+"""What verbs print: rich on a terminal, plain text elsewhere and with NO_COLOR."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
+
+import typer
+
+
+class Output(StrEnum):
+    """The forms in which a verb that only reads can answer."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def say(text: str) -> None:
+    """One or more lines on standard output, as they are."""
+    typer.echo(text)
+
+
+def say_error(text: str) -> None:
+    """One or more lines on standard error, as they are."""
+    typer.echo(text, err=True)
+
+
+def say_json(value: object) -> None:
+    """A value as indented JSON."""
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def busy(text: str) -> AbstractContextManager[object]:
+    """Shows that something takes its time, where somebody is watching."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(text)
+
+
+def say_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()
+) -> None:
+    """A table for people; where no terminal is, lines that tools can cut.
+
+    Args:
+        header: column titles.
+        rows: texts; each as long as the header.
+        styles: rich style of each row; none when empty.
+    """
+    if not sys.stdout.isatty():
+        for row in rows:
+            say("  ".join(cell for cell in row if cell))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for title in header:
+        table.add_column(title, overflow="fold")
+    for row, style in zip(rows, styles or [""] * len(rows), strict=True):
+        table.add_row(Text(row[0], style=style), *(Text(cell) for cell in row[1:]))
+    Console().print(table)
