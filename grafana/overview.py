@@ -1,0 +1,229 @@
+"""The board "streaming-eval / Overview": decisions first, one series next, the pipeline last."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import dashboard as models
+
+from grafana.panels import (
+    DATASOURCE,
+    WIDTH,
+    About,
+    Level,
+    Query,
+    banded,
+    coloured,
+    dashed,
+    lines,
+    number,
+    row,
+    rows,
+    states,
+)
+from grafana.pipeline_panels import pipeline
+
+UID = "streaming-eval-overview"
+STATES = (
+    Level(0, "insufficient", "#8e8e8e"),
+    Level(1, "ok", "green"),
+    Level(2, "suspect", "orange"),
+    Level(3, "regressed", "red"),
+)
+_FLEET = 'job="$job",model=~"$model"'
+_SCORER = f'{_FLEET},scorer="$scorer"'
+_SERIES = 'job="$job",model="$model",segment="$segment",scorer="$scorer"'
+_PAIRS = f'{_SCORER},segment="$segment",against!=""'
+_WINDOW = 'window="$window"'
+_OWN = 'against=""'
+_JOIN = "on (job, instance, model, segment, scorer, against)"
+Panel = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
+
+
+def overview() -> models.Dashboard:
+    """The board as Grafana's classic JSON model."""
+    board = (
+        builders.Dashboard("streaming-eval / Overview")
+        .uid(UID)
+        .description("Has quality really got worse, for whom, and since when?")
+        .tags(["streaming-eval"])
+        .time("now-1h", "now")
+        .refresh("30s")
+        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+    )
+    for variable in _variables():
+        board = board.with_variable(variable)
+    for title, panels in (
+        ("Decisions", _decisions()),
+        ("$scorer on $segment", _one_series()),
+        ("Pipeline", pipeline()),
+    ):
+        board = board.with_row(row(title))
+        for panel in panels:
+            board = board.with_panel(panel)
+    built = board.build()
+    for place, placed in enumerate(built.panels or (), start=1):
+        placed.id_val = place
+    return built
+
+
+def _variables() -> list[builders.DatasourceVariable | builders.QueryVariable]:
+    state = "streaming_eval_monitor_state"
+    return [
+        builders.DatasourceVariable("datasource").label("Data source").type("prometheus"),
+        _variable("job", "Evaluator", "label_values(streaming_eval_build_info, job)"),
+        _variable("model", "Model", f'label_values({state}{{job="$job"}}, model)')
+        .multi(True)
+        .include_all(True)
+        .current(models.VariableOption(text="All", value="$__all")),
+        _variable("segment", "Segment", f"label_values({state}{{{_FLEET}}}, segment)").current(
+            models.VariableOption(text="__all__", value="__all__")
+        ),
+        _variable("scorer", "Scorer", f"label_values({state}{{{_FLEET}}}, scorer)"),
+        _variable(
+            "window", "Window", 'label_values(streaming_eval_score_samples{job="$job"}, window)'
+        ),
+    ]
+
+
+def _variable(name: str, label: str, query: str) -> builders.QueryVariable:
+    variable = builders.QueryVariable(name).label(label).query(query).definition(query)
+    return (
+        variable.datasource(DATASOURCE)
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def _decisions() -> list[Panel]:
+    return [_by_state(), _firing(), _promise(), _alive(), _worst(), _timeline(), _evidence()]
+
+
+def _by_state() -> Panel:
+    about = About(
+        "Series by state",
+        "How many series the evaluator has decided to be in each state.",
+        "short",
+        9,
+    )
+    expr = f"sum by (state) (streaming_eval_monitor_state{{{_FLEET}}})"
+    return coloured(number(about, Query(expr, "{{state}}")), STATES)
+
+
+def _firing() -> Panel:
+    about = About("Alerts firing", "Alerts of our rules that fire in Prometheus.", "short", 5)
+    expr = 'sum(ALERTS{alertname=~"StreamingEval.+",alertstate="firing"}) or vector(0)'
+    return number(about, Query(expr, "firing"))
+
+
+def _promise() -> Panel:
+    about = About(
+        "At most one false alarm in",
+        "The promised mean time between false alarms, all series together.",
+        "s",
+        5,
+    )
+    expr = 'streaming_eval_false_alarm_budget_seconds{job="$job"}'
+    return number(about, Query(expr, "{{instance}}"))
+
+
+def _alive() -> Panel:
+    about = About("Series alive", "Series that had scores lately, of all models.", "short", 5)
+    return number(about, Query('streaming_eval_series{job="$job"}', "{{instance}}"))
+
+
+def _worst() -> Panel:
+    about = About(
+        "Series, most evidence of a regression first",
+        "Log evidence as a share of the threshold at which a series counts as regressed; at most "
+        "50 series.",
+        "percentunit",
+        WIDTH,
+    )
+    share = (
+        f"clamp_min(streaming_eval_regression_log_evidence{{{_FLEET}}} "
+        f"/ streaming_eval_regression_log_threshold{{{_FLEET}}}, 0)"
+    )
+    state = f"(streaming_eval_monitor_state{{{_FLEET}}} == 1)"
+    expr = f"topk(50, {state} * {_JOIN} group_left () {share})"
+    renamed = {"Value": "evidence / threshold"}
+    return rows(about, Query(expr), renamed, hidden=["Time", "job", "instance", "__name__"])
+
+
+def _timeline() -> Panel:
+    about = About(
+        "States over time",
+        "The decision on each series of the chosen models and scorer.",
+        "short",
+    )
+    coded = " or ".join(
+        f'streaming_eval_monitor_state{{{_SCORER},state="{level.word}"}} * {level.number}'
+        for level in STATES
+    )
+    legend = "{{model}} {{against}} {{segment}}"
+    return states(about, Query(f"sum without (state) ({coded})", legend), STATES)
+
+
+def _evidence() -> Panel:
+    about = About(
+        "Evidence of a regression",
+        "Natural logarithm of the evidence, 0 where there is none. It may be read at any time: the "
+        "promise holds at every look. A series counts as regressed at its threshold.",
+        "short",
+    )
+    legend = "{{model}} {{against}} {{segment}}"
+    evidence = f"clamp_min(streaming_eval_regression_log_evidence{{{_SCORER}}}, 0)"
+    threshold = f"max(streaming_eval_regression_log_threshold{{{_SCORER}}})"
+    return dashed(lines(about, Query(evidence, legend), Query(threshold, "threshold")),
+                  "threshold", "red")  # fmt: skip
+
+
+def _one_series() -> list[Panel]:
+    return [_mean().repeat("model").repeat_direction("h").max_per_row(2), _effects(), _counts()]
+
+
+def _mean() -> timeseries.Panel:
+    about = About(
+        "Mean of $model",
+        "Mean score with the interval that holds at every look within the window, on the scorer's "
+        "own scale, against the frozen baseline.",
+        "short",
+    )
+    panel = lines(
+        about,
+        Query(f"streaming_eval_score_lower{{{_SERIES},{_WINDOW}}}", "lower"),
+        Query(f"streaming_eval_score_upper{{{_SERIES},{_WINDOW}}}", "upper"),
+        Query(f"streaming_eval_score_mean{{{_SERIES},{_WINDOW}}}", "mean"),
+        Query(f"streaming_eval_baseline_mean{{{_SERIES},{_OWN}}}", "baseline"),
+    )
+    return dashed(banded(panel, "upper", "lower"), "baseline", "#8e8e8e")
+
+
+def _effects() -> Panel:
+    about = About(
+        "Difference to other models on the same samples",
+        "Mean difference with its interval; above 0 the model is better than the other.",
+        "short",
+    )
+    legend = "{{model}} minus {{against}}"
+    return lines(
+        about,
+        *(
+            Query(f"streaming_eval_effect{limit}{{{_PAIRS},{_WINDOW}}}", f"{legend} {name}")
+            for limit, name in (("_lower", "lower"), ("", "mean"), ("_upper", "upper"))
+        ),
+    )
+
+
+def _counts() -> Panel:
+    about = About(
+        "Samples in the window",
+        "Scores that the mean is taken of, and samples that could not be scored.",
+        "short",
+    )
+    chosen = f'{_SCORER},segment="$segment",{_OWN},{_WINDOW}'
+    return lines(
+        about,
+        Query(f"streaming_eval_score_samples{{{chosen}}}", "{{model}} scored"),
+        Query(f"streaming_eval_score_missing{{{chosen}}}", "{{model}} missing"),
+    )
