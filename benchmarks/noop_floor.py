@@ -1,0 +1,45 @@
+"""The floor under any micro-batch: a streaming query that reads and does nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from streaming_eval.pipeline.session import spark_session
+from streaming_eval.settings import SparkSettings
+
+_SECONDS = 15.0
+_ROWS_PER_S = 50
+
+
+def noop_batch_seconds(directory: Path) -> float:
+    """Median duration of a no-op micro-batch, measured in a process of its own."""
+    output = subprocess.run(
+        [sys.executable, "-m", "benchmarks.noop_floor", str(directory)],
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    return float(json.loads(output.splitlines()[-1]))
+
+
+def _measure(checkpoint: Path) -> float:
+    spark = spark_session(SparkSettings(), "floor")
+    rows = spark.readStream.format("rate").option("rowsPerSecond", _ROWS_PER_S).load()
+    query = (
+        rows.writeStream.format("noop")
+        .option("checkpointLocation", str(checkpoint))
+        .trigger(processingTime="500 milliseconds")
+        .start()
+    )
+    time.sleep(_SECONDS)
+    durations = [p["durationMs"]["triggerExecution"] for p in query.recentProgress][3:]
+    query.stop()
+    spark.stop()
+    return float(sorted(durations)[len(durations) // 2]) / 1_000
+
+
+if __name__ == "__main__":
+    print(_measure(Path(sys.argv[1])))

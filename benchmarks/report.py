@@ -1,0 +1,42 @@
+"""Collects figures and prints them as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure beside its goal; `met` is None where there is no goal."""
+
+    goal_id: str
+    what: str
+    measured: str
+    goal: str
+    met: bool | None
+
+
+@dataclass(slots=True)
+class Report:
+    """Figures in the order in which they were measured."""
+
+    console: Console
+    figures: list[Figure] = field(default_factory=list)
+
+    def add(
+        self, goal_id: str, what: str, measured: str, goal: str = "", *, met: bool | None = None
+    ) -> None:
+        """Keeps one figure and prints it at once."""
+        self.figures.append(Figure(goal_id, what, measured, goal, met))
+        self.console.print(f"{goal_id:6} {what}: {measured}  {goal}", highlight=False)
+
+    def print(self) -> None:
+        """Prints all figures as a table."""
+        table = Table("goal", "what", "measured", "target", "met", show_lines=True)
+        marks = {True: "yes", False: "no", None: ""}
+        for f in self.figures:
+            table.add_row(f.goal_id, f.what, f.measured, f.goal, marks[f.met])
+        self.console.print(table)

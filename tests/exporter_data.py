@@ -1,0 +1,85 @@
+"""A small fleet in every state, and one of every pipeline event, for tests of what is exported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+from streaming_eval.adapters.exporter import Exporter
+from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
+from streaming_eval.snapshot import EstimateView, Promises, Snapshot
+
+PROMISES = Promises(alpha=0.05, seconds_per_false_alarm=604_800)
+STATE_OF = {
+    "assistant": MonitorState.REGRESSED,
+    "llama-2-7b": MonitorState.OK,
+    "llama-2-13b": MonitorState.SUSPECT,
+}
+
+
+def view(key: SeriesKey, window: str = "1h", **changed: object) -> EstimateView:
+    """An estimate with plausible values in every field that is not given."""
+    values: dict[str, object] = {
+        "n": 668, "mean": 0.714, "lower": 0.66, "upper": 0.763, "baseline_mean": 0.901,
+        "effect": -0.187, "effect_lower": -0.241, "effect_upper": -0.138, "log_evidence": 21.5,
+        "log_threshold": 12.25, "state": "ok", "missing": 3, "updated_ms": 1_700_000_000_000,
+    }  # fmt: skip
+    return EstimateView(key, window, **(values | changed))  # type: ignore[arg-type]
+
+
+def fleet(updated_ms: int = 1_700_000_000_000) -> Snapshot:
+    """Three models, two segments, two windows, and one candidate against another."""
+    own = [
+        SeriesKey(model, segment, "contains", "0f3a")
+        for model, segment in product(STATE_OF, (ALL_SEGMENTS, "tier=pro"))
+    ]
+    paired = SeriesKey("llama-2-13b", ALL_SEGMENTS, "contains", "0f3a", against="llama-2-7b")
+    new = SeriesKey("llama-2-13b", ALL_SEGMENTS, "token_f1", "77aa")
+    views = [view(key, w, state=STATE_OF[key.model]) for key in own for w in ("1h", "baseline")]
+    views += [
+        view(paired, "1h", mean=0.009, lower=-0.02, upper=0.04, effect=0.009, baseline_mean=0.0),
+        view(new, "1h", n=0, mean=None, lower=0.0, upper=1.0, baseline_mean=None, effect=None,
+             effect_lower=None, effect_upper=None, log_evidence=-700.0, state="insufficient"),
+    ]  # fmt: skip
+    return Snapshot(PROMISES, tuple(replace(v, updated_ms=updated_ms) for v in views))
+
+
+def full_house(mean: float = 0.5) -> Snapshot:
+    """As many series as a default configuration allows: 2,000, in two windows each."""
+    keys = [SeriesKey(f"model-{n % 10}", f"tier={n}", "contains", "0f3a") for n in range(2_000)]
+    views = (view(key, window, mean=mean) for key in keys for window in ("1h", "baseline"))
+    return Snapshot(PROMISES, tuple(views))
+
+
+def work(metrics: PipelineMetrics, now_s: float) -> None:
+    """One of everything that a pipeline can report."""
+    metrics.count_samples("scored", 200)
+    metrics.count_samples("duplicate", 2)
+    metrics.count_samples("dead_letter", 1)
+    metrics.count_missing_scores(ScoreStatus.FAILED, 3)
+    metrics.count_dead_letters("not_json", 1)
+    metrics.count_late_samples(1)
+    metrics.count_requests("recorded", "ok", 150)
+    metrics.count_requests("recorded", "http_400", 1)
+    metrics.count_tokens("input", 9_000)
+    metrics.count_tokens("output", 3_000)
+    metrics.count_cache_lookups("hit", 50)
+    metrics.count_cache_lookups("miss", 151)
+    metrics.count_retries("http_429", 4)
+    for query in ("score", "monitor"):
+        metrics.observe_batch(query, 0.4, now_s)
+        metrics.observe_event_time_lag(query, 1.7)
+    metrics.observe_scores(now_s)
+    metrics.observe_kafka_lag({("llm.samples.v1", 0): 12, ("llm.samples.v1", 1): 9})
+
+
+def serving(snapshot: Snapshot, now_s: float) -> Exporter:
+    """A started, filled and ready exporter on a free loopback port; the caller stops it."""
+    exporter = Exporter("127.0.0.1", 0)
+    work(exporter.metrics, now_s)
+    exporter.publish(snapshot)
+    exporter.mark_ready()
+    exporter.start()
+    return exporter

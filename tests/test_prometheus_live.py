@@ -1,0 +1,150 @@
+"""The exporter, the rules and the board against a real Prometheus."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grafana.build import DASHBOARDS
+from grafana.queries import panel_queries, substitute, variable_queries
+from streaming_eval.adapters.exporter import Exporter, exported_metrics
+from streaming_eval.local.prometheus_api import PrometheusApi, QueryValue
+from streaming_eval.local.prometheus_server import PrometheusServer
+from streaming_eval.snapshot import Snapshot
+from tests.exporter_data import PROMISES, fleet, serving, work
+
+pytestmark = pytest.mark.slow
+RULES = Path(__file__).parents[1] / "deploy" / "prometheus" / "rules"
+BOARD = json.loads((DASHBOARDS / "streaming-eval-overview.json").read_text())
+VALUES = {
+    "job": "streaming-eval", "model": "assistant|llama-2-.*", "segment": "__all__",
+    "scorer": "contains", "window": "1h", "__rate_interval": "10s",
+}  # fmt: skip
+OF_ONE_MODEL = "Mean of $model"
+
+
+@pytest.fixture(scope="module")
+def exporter() -> Iterator[Exporter]:
+    started = serving(fleet(int(time.time() * 1_000)), time.time())
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    exporter: Exporter, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusApi]:
+    server = PrometheusServer(
+        tmp_path_factory.mktemp("prometheus"),
+        {"streaming-eval": [f"127.0.0.1:{exporter.port}"]},
+        sorted(RULES.glob("*.yml")),
+    )
+    with server:
+        wait_for(server.api, "count_over_time(up[1m]) > 1")
+        work(exporter.metrics, time.time())  # so that rates are above 0
+        wait_for(server.api, 'streaming_eval_samples_total{outcome="scored"} == 400')
+        yield server.api
+
+
+def wait_for(api: PrometheusApi, expr: str, limit_s: float = 20.0) -> list[QueryValue]:
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        if found := api.query(expr):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{expr} had no result within {limit_s} s")
+
+
+@pytest.mark.parametrize(("title", "expr"), panel_queries(BOARD))
+def test_every_panel_has_data(title: str, expr: str, prometheus: PrometheusApi) -> None:
+    one = {"model": "assistant"} if title == OF_ONE_MODEL else {}
+    found = prometheus.query(substitute(expr, VALUES | one))
+    assert found, f"{title} is empty"
+    assert all(math.isfinite(each.value) for each in found)
+
+
+@pytest.mark.parametrize(("name", "expr"), variable_queries(BOARD))
+def test_every_variable_has_values(name: str, expr: str, prometheus: PrometheusApi) -> None:
+    found = {each.labels.get(name) for each in prometheus.query(substitute(expr, VALUES))}
+    assert found
+    assert None not in found
+
+
+def test_prometheus_has_every_metric(prometheus: PrometheusApi) -> None:
+    for metric in exported_metrics():
+        suffix = "_count" if metric.kind == "histogram" else ""
+        assert prometheus.query(metric.name + suffix), metric.name
+
+
+def test_the_state_timeline_codes_each_state(prometheus: PrometheusApi) -> None:
+    expr = dict(panel_queries(BOARD))["States over time"]
+    found = prometheus.query(substitute(expr, VALUES))
+    codes = {each.labels["model"]: each.value for each in found if "against" not in each.labels}
+    assert codes == {"assistant": 3, "llama-2-7b": 1, "llama-2-13b": 2}
+
+
+def test_the_worst_series_come_with_their_state(prometheus: PrometheusApi) -> None:
+    expr = dict(panel_queries(BOARD))["Series, most evidence of a regression first"]
+    found = prometheus.query(substitute(expr, VALUES))
+    assert len(found) == 8, "one row per series"
+    states = {(each.labels["model"], each.labels["state"]) for each in found}
+    assert ("assistant", "regressed") in states
+    assert min(each.value for each in found) == 0, "no evidence is 0, not a large negative number"
+
+
+def test_a_regression_is_announced_with_its_evidence(prometheus: PrometheusApi) -> None:
+    wait_for(prometheus, 'ALERTS{alertname="StreamingEvalQualityRegressed",alertstate="firing"}')
+    firing = [alert for alert in prometheus.alerts() if alert.labels["segment"] == "__all__"]
+    [alert] = firing
+    assert alert.labels["model"] == "assistant"
+    assert alert.annotations["description"] == (
+        "contains of assistant on __all__ has fallen below its baseline of 0.901. "
+        "Window 1h: n=668, mean 0.714, interval 0.66 to 0.763. "
+        "Window baseline: n=668, mean 0.714, interval 0.66 to 0.763. "
+        "Log evidence 21.50, threshold 12.25. "
+        "Promise: on average at most one false alarm in 7d 0h 0m 0s, all series together. "
+        "Intervals hold with 95% at every look."
+    )
+
+
+def test_rules_are_healthy(prometheus: PrometheusApi) -> None:
+    wait_for(prometheus, "ALERTS")
+    assert {(rule.name, rule.health, rule.last_error) for rule in prometheus.rules()} == {
+        ("StreamingEvalQualityRegressed", "ok", ""),
+        ("StreamingEvalEvaluatorSilent", "ok", ""),
+    }
+
+
+def test_scrapes_are_complete_and_quick(prometheus: PrometheusApi) -> None:
+    assert prometheus.query("scrape_samples_scraped")[0].value > 100
+    assert prometheus.query("scrape_duration_seconds")[0].value < 0.25
+
+
+def test_a_series_that_vanishes_is_gone_at_the_next_scrape(
+    exporter: Exporter, prometheus: PrometheusApi
+) -> None:
+    shown = fleet(int(time.time() * 1_000))
+    quiet = tuple(v for v in shown.estimates if v.key.scorer != "token_f1")
+    exporter.publish(Snapshot(PROMISES, quiet))
+    try:
+        wait_for(prometheus, 'absent(streaming_eval_monitor_state{scorer="token_f1"})', 5.0)
+    finally:
+        exporter.publish(shown)
+
+
+def test_an_evaluator_that_restores_is_down_and_not_healthy_again(
+    exporter: Exporter, prometheus: PrometheusApi
+) -> None:
+    exporter.mark_unready()
+    try:
+        wait_for(prometheus, 'up{job="streaming-eval"} == 0', 5.0)
+        assert not prometheus.query("streaming_eval_monitor_state")
+        firing = 'ALERTS{alertname="StreamingEvalQualityRegressed",alertstate="firing"}'
+        time.sleep(2.5)
+        assert prometheus.query(firing), "a restart is not a recovery"
+    finally:
+        exporter.mark_ready()
+        wait_for(prometheus, "streaming_eval_monitor_state", 5.0)
