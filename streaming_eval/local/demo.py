@@ -181,7 +181,8 @@ class _Run:
         self._watch("production is GPT-4", settled, _LONGEST_S)
         swap = producer.swap()
         self._console.print(
-            f"[bold]Production now answers with Llama-2-7B[/] (after {swap.after_samples:,} samples)"
+            "[bold]Production now answers with Llama-2-7B[/] "
+            f"(after {swap.after_samples:,} samples)"
         )
 
     def _until_detected(self) -> None:

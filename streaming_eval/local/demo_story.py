@@ -53,7 +53,8 @@ def tell(summary: Summary, console: Console, *, complete: bool) -> bool:
     console.print(
         f"Counts    {summary.samples_produced:,} samples produced, {summary.samples_scored:,} "
         f"scored, {summary.dead_letters:,} dead letters; {summary.requests_sent:,} requests sent "
-        f"for {summary.distinct_cache_keys:,} distinct cache keys, {summary.cache_hits:,} cache hits"
+        f"for {summary.distinct_cache_keys:,} distinct cache keys, {summary.cache_hits:,} cache "
+        "hits"
     )
     return (
         detected is not None

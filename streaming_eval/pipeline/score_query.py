@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +15,7 @@ from streaming_eval.settings import KafkaSettings
 QUERY = "score"
 
 
-def records(spark: SparkSession, kafka: KafkaSettings, security: dict[str, str]) -> DataFrame:
+def records(spark: SparkSession, kafka: KafkaSettings, security: Mapping[str, str]) -> DataFrame:
     """The topic as a stream of raw records."""
     reader = (
         spark.readStream.format("kafka")

@@ -16,7 +16,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_store import AnswerStore
 from streaming_eval.adapters.exporter import Exporter
-from streaming_eval.adapters.kafka import DeadLetterProducer, end_offsets, resolve_security
+from streaming_eval.adapters.kafka import (
+    DeadLetterProducer,
+    end_offsets,
+    ensure_topic,
+    resolve_security,
+)
+from streaming_eval.adapters.kafka_java import java_security
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import EndpointPlan, RuntimePlan
 from streaming_eval.errors import SettingsError
@@ -74,6 +80,7 @@ class Job:
 
     def recover(self) -> None:
         """Takes up what an earlier run left: paid answers, recent samples, the board."""
+        self._check_topics()
         self._answers.sweep()
         record_versions(self._tables, self._evaluation.scorers)
         now_ms = time.time_ns() // 1_000_000
@@ -90,7 +97,7 @@ class Job:
     def start(self, spark: SparkSession) -> list[StreamingQuery]:
         """Starts the score query and the monitor query."""
         settings, trigger_ms = self._settings, self._settings.spark.trigger
-        records = score_query.records(spark, settings.kafka, self._security)
+        records = score_query.records(spark, settings.kafka, java_security(self._security))
         scores = monitor_query.scores(spark, self._tables.uri("scores"))
         score_checkpoint = self.checkpoint(score_query.QUERY)
         monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
@@ -175,6 +182,11 @@ class Job:
 
     def _index_path(self) -> Path:
         return self._root / "index" / "responses.sqlite"
+
+    def _check_topics(self) -> None:
+        kafka = self._settings.kafka
+        end_offsets(kafka.bootstrap_servers, kafka.topic, self._security)
+        ensure_topic(kafka.bootstrap_servers, kafka.dead_letter_topic, 1, self._security)
 
     def _check_series(self) -> None:
         possible, allowed = series_limit(self._settings), self._settings.monitor.max_series
