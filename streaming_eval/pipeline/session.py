@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from pyspark.sql import SparkSession
@@ -42,6 +43,9 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
 )
 
 
+_LOGGING = Path(__file__).with_name("log4j2.properties")
+
+
 def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     """A session with the settings above; one that spark-submit has made is checked, not replaced.
 
@@ -60,9 +64,10 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
         "spark.driver.bindAddress", "127.0.0.1"
     )
     builder = builder.config("spark.sql.shuffle.partitions", str(settings.partitions))
+    builder = builder.config(
+        "spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"
+    )
     builder = builder.config("spark.jars", ",".join(str(jar) for jar in spark_jars()))
     for key, value in GUARANTEES.items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    return builder.getOrCreate()

@@ -62,11 +62,8 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         runtime = runtime_for(plan.runtime)
         with runtime.batch(context.responses_version, context.spool) as calls, _no_collection():
             evaluated = runtime.run(_evaluate_all(samples, plan.evaluation, calls))
-        now_ms = _now_ms()
-        for part in _chunks(evaluated):
-            yield _blob("scores", scores_table(part, context.batch_id, now_ms))
-        if letters:
-            yield _blob("dead_letters", dead_letters_table(letters, context.batch_id, now_ms))
+            blobs = list(_blobs(evaluated, letters, context.batch_id))
+        yield from blobs
         yield _blob("calls", calls.tally_table())
 
     return run
@@ -90,6 +87,16 @@ async def _evaluate_all(
         Evaluated(record, sample, rows)
         for (record, sample), rows in zip(samples, scores, strict=True)
     ]
+
+
+def _blobs(
+    evaluated: list[Evaluated], letters: list[DeadLetter], batch_id: int
+) -> Iterator[pa.RecordBatch]:
+    now_ms = _now_ms()
+    for part in _chunks(evaluated):
+        yield _blob("scores", scores_table(part, batch_id, now_ms))
+    if letters:
+        yield _blob("dead_letters", dead_letters_table(letters, batch_id, now_ms))
 
 
 def _parsed(

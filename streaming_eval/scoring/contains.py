@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from streaming_eval.scoring.definition import BINARY_LEVELS, ScorerDefinition, on_unit_range
-from streaming_eval.scoring.normalise import normalise, normalise_response
+from streaming_eval.scoring.normalise import normalise_response, normalise_target
 
 _REVISION = 1
 
@@ -33,7 +33,7 @@ def contains(response: str, targets: Sequence[str]) -> float | None:
     >>> contains("It was Paris, the capital.", ["paris"]), contains("I know.", ["no"])
     (1.0, 0.0)
     """
-    wanted = [target for target in map(normalise, targets) if target]
+    wanted = [target for target in map(normalise_target, targets) if target]
     if not wanted:
         return None
     text = normalise_response(response)

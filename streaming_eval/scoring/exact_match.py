@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streaming_eval.scoring.definition import BINARY_LEVELS, ScorerDefinition, on_unit_range
-from streaming_eval.scoring.normalise import fold, normalise, normalise_response
+from streaming_eval.scoring.normalise import fold, normalise_response, normalise_target
 
 _REVISION = 1
 
@@ -31,5 +31,5 @@ def exact_match(response: str, targets: Sequence[str]) -> float:
 
 
 def _agree(response: str, target: str) -> bool:
-    wanted = normalise(target)
+    wanted = normalise_target(target)
     return normalise_response(response) == wanted if wanted else fold(response) == fold(target)

@@ -43,3 +43,9 @@ def normalise(text: str) -> str:
 def normalise_response(text: str) -> str:
     """`normalise`, remembered, because several scorers read one response in a row."""
     return normalise(text)
+
+
+@lru_cache(maxsize=8_192)
+def normalise_target(text: str) -> str:
+    """`normalise`, remembered: a target meets every model's response and every scorer."""
+    return normalise(text)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from streaming_eval.scoring.definition import CONTINUUM_LEVELS, ScorerDefinition, on_unit_range
-from streaming_eval.scoring.normalise import fold, normalise, normalise_response
+from streaming_eval.scoring.normalise import fold, normalise_response, normalise_target
 
 _REVISION = 1
 
@@ -32,7 +32,7 @@ def token_f1(response: str, targets: Sequence[str]) -> float:
 
 
 def _at_target(response: str, words: Counter[str], target: str) -> float:
-    wanted = normalise(target)
+    wanted = normalise_target(target)
     if not wanted:
         return _f1(Counter(fold(response).split()), fold(target).split())
     return _f1(words, wanted.split())
