@@ -109,17 +109,16 @@ class AnswerIndex:
             if self._holds(source, version):
                 return
             table = self._table = self._table_at(version)
-            table_id = str(table.metadata().id)
             files = _files(table)
             known = self._file.files()
-            if (source and source.table_id != table_id) or not known.issubset(files):
+            if not known.issubset(files):  # their names hold UUIDs and are never used again
                 _LOG.info("%s was made anew or rewritten; so is its index", self._root)
                 self._file.clear()
                 known = set()
             for path in files:
                 if path not in known:
                     self._add(path)
-            self._file.source = Source(table_id, table.version())
+            self._file.source = Source(str(table.metadata().id), table.version())
 
     def _add(self, path: str) -> None:
         file = Path(self._root, path)

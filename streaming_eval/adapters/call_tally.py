@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import pyarrow as pa
 
 from streaming_eval.errors import InferenceError
-from streaming_eval.inference.complete import Send
+from streaming_eval.inference.complete import Complete, Send
 from streaming_eval.records import Request, Response
 
 TALLY = pa.schema(
@@ -30,6 +29,7 @@ class CallTally:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._failed_once: dict[int, str] = {}
 
     def add(self, metric: str, endpoint: str, label: str, n: int = 1) -> None:
         """Counts `n` more."""
@@ -46,10 +46,14 @@ class CallTally:
         """`send` with each HTTP request counted by its outcome, and its tokens."""
 
         async def counted(request: Request) -> Response:
+            earlier = self._failed_once.pop(id(request), None)
+            if earlier is not None:
+                self.add("retries", endpoint, earlier)
             try:
                 response = await send(request)
             except InferenceError as error:
                 self.add("requests", endpoint, error.reason)
+                self._failed_once[id(request)] = error.reason
                 raise
             self.add("requests", endpoint, "ok")
             self.add("tokens", endpoint, "input", response.usage.input_tokens or 0)
@@ -58,14 +62,14 @@ class CallTally:
 
         return counted
 
-    def counted_lookup(
-        self, lookup: Callable[[str], Response | None], endpoint: str
-    ) -> Callable[[str], Response | None]:
-        """`lookup` with hits and misses counted."""
+    def counted_cache(self, complete: Complete, endpoint: str) -> Complete:
+        """`complete`, cache included, with hits and misses counted: a hit made no request."""
 
-        def counted(key: str) -> Response | None:
-            found = lookup(key)
-            self.add("cache_lookups", endpoint, "miss" if found is None else "hit")
-            return found
+        async def counted(request: Request) -> Response:
+            response = await complete(request)
+            self._failed_once.pop(id(request), None)
+            hit = response.cached and response.error is None
+            self.add("cache_lookups", endpoint, "hit" if hit else "miss")
+            return response
 
         return counted

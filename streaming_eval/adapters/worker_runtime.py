@@ -102,15 +102,27 @@ class WorkerRuntime:
         path = spool / f"{os.getpid()}-{uuid.uuid4().hex}.spool"
         with SpoolWriter(path) as writer:
             endpoints = {
-                endpoint.name: with_cache(
-                    self._asking(endpoint, tally),
-                    lookup=tally.counted_lookup(self._lookup(spooled), endpoint.name),
-                    store=writer.append,
-                    policy=self._plan.policy,
-                )
+                endpoint.name: self._cached(endpoint, tally, spooled, writer)
                 for endpoint in self._plan.endpoints
             }
             yield BatchCalls(endpoints, tally)
+
+    def _cached(
+        self,
+        endpoint: EndpointPlan,
+        tally: CallTally,
+        spooled: Mapping[str, Response],
+        writer: SpoolWriter,
+    ) -> Complete:
+        complete = with_cache(
+            self._asking(endpoint, tally),
+            lookup=self._lookup(spooled),
+            store=writer.append,
+            policy=self._plan.policy,
+        )
+        if self._plan.policy is CachePolicy.OFF:
+            return complete
+        return tally.counted_cache(complete, endpoint.name)
 
     def _lookup(self, spooled: Mapping[str, Response]) -> Lookup:
         recent = self._recent

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from streaming_eval.errors import PermanentError
 from streaming_eval.inference.cache_key import cache_key
 from streaming_eval.inference.complete import Complete
 from streaming_eval.records import Message, Request, Response, Sample, Score, ScoreStatus
@@ -122,7 +123,7 @@ async def _candidate_scores(
 ) -> list[SampleScore]:
     request = call.request(sample.messages)
     response = await endpoints[call.endpoint](request)
-    return await _scores(sample, call.name, response, cache_key(request), scorers, endpoints)
+    return await _scores(sample, call.name, response, _key(request), scorers, endpoints)
 
 
 async def _scores(
@@ -155,10 +156,18 @@ async def _judged(
     messages = judge_messages(judge.rubric, sample, response.text, judge.low, judge.high)
     request = judge.call.request(messages)
     verdict = await endpoints[judge.call.endpoint](request)
-    key = cache_key(request)
+    key = _key(request)
     if verdict.text is None:
         return Score(None, ScoreStatus.FAILED, f"judge_{verdict.error}"), key
     return parse_verdict(verdict.text, judge.low, judge.high), key
+
+
+def _key(request: Request) -> str | None:
+    """The cache key; None for a request that can have none, whose call has failed anyway."""
+    try:
+        return cache_key(request)
+    except PermanentError:
+        return None
 
 
 def _with_pairs(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streaming_eval.alerting.plan import SeriesPlan, fleet_thresholds
+from streaming_eval.errors import PermanentError, SettingsError
+from streaming_eval.inference.cache_key import cache_key
 from streaming_eval.inference.evaluate import (
     PRODUCTION,
     BoundScorer,
@@ -136,7 +138,7 @@ def _definition(scorer: ScorerSettings) -> ScorerDefinition:
 
 def _call(settings: Settings, model: ModelSettings, name: str) -> ModelCall:
     endpoint = settings.endpoints[model.endpoint]
-    return ModelCall(
+    call = ModelCall(
         name=name,
         endpoint=model.endpoint,
         base_url=endpoint.base_url,
@@ -146,6 +148,11 @@ def _call(settings: Settings, model: ModelSettings, name: str) -> ModelCall:
         system_prompt=model.system_prompt,
         parameters=dict(model.parameters),
     )
+    try:
+        cache_key(call.request(()))
+    except PermanentError as error:
+        raise SettingsError(f"parameters of {name}: {error}") from None
+    return call
 
 
 def _pairs(settings: Settings, production: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

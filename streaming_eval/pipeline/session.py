@@ -11,6 +11,7 @@ from types import MappingProxyType
 from pyspark.sql import SparkSession
 
 from streaming_eval.adapters.jars import spark_jars
+from streaming_eval.adapters.java import find_java, java_home
 from streaming_eval.settings import SparkSettings
 
 _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
@@ -56,6 +57,7 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     # Stateful Python processors are started by the driver with this interpreter.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    os.environ["JAVA_HOME"] = str(java_home(find_java()))
     builder = SparkSession.builder.appName(name).master(settings.master)
     builder = builder.config("spark.driver.memory", settings.driver_memory)
     builder = builder.config("spark.ui.enabled", str(settings.ui).lower())
