@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,6 @@ from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.spool import read_spool
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.cache_key import canonical
 from streaming_eval.inference.paid_answer import PaidAnswer
 
 
@@ -72,14 +72,14 @@ def responses_table(answers: Iterable[PaidAnswer]) -> pa.Table:
 
 
 def _row(answer: PaidAnswer) -> Mapping[str, object]:
-    request, response = answer.request, answer.response
+    request, response = json.loads(answer.request), answer.response
     return {
         "cache_key": answer.cache_key,
-        "endpoint": request.endpoint,
-        "api": request.api,
-        "model": request.model,
-        "revision": request.revision,
-        "request": canonical(request).decode(),
+        "endpoint": request["endpoint"],
+        "api": request["api"],
+        "model": request["model"],
+        "revision": request["revision"],
+        "request": answer.request,
         "text": response.text,
         "finish_reason": response.finish_reason,
         "input_tokens": response.usage.input_tokens,

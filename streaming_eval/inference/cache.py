@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache_key import cache_key, canonical, key_of
 from streaming_eval.inference.complete import Complete, failed
 from streaming_eval.inference.paid_answer import PaidAnswer
 from streaming_eval.inference.single_flight import SingleFlight
@@ -80,20 +80,21 @@ class _ReadWrite:
 
     async def __call__(self, request: Request) -> Response:
         try:
-            key = cache_key(request)
+            text = canonical(request)
         except PermanentError as error:
             return failed(error)
+        key = key_of(text)
         shared = key in self._flights
         known = None if shared else self._outcomes.get(key) or self._lookup(key)
         if known is None:
-            known = await self._flights.run(key, lambda: self._ask(key, request))
+            known = await self._flights.run(key, lambda: self._ask(key, text, request))
             if not shared:
                 return known
         return known if known.cached else replace(known, cached=True)
 
-    async def _ask(self, key: str, request: Request) -> Response:
+    async def _ask(self, key: str, text: bytes, request: Request) -> Response:
         response = await self._complete(request)
         if response.error is None:
-            self._store(PaidAnswer(key, request, response))
+            self._store(PaidAnswer(key, text.decode(), response))
         self._outcomes[key] = response
         return response

@@ -25,7 +25,12 @@ _MOST_LEADING_ZEROS = 6
 
 def cache_key(request: Request) -> str:
     """SHA-256 of `canonical(request)`, as 64 lower-case hexadecimal digits."""
-    return sha256(canonical(request)).hexdigest()
+    return key_of(canonical(request))
+
+
+def key_of(text: bytes) -> str:
+    """The cache key of a canonical text."""
+    return sha256(text).hexdigest()
 
 
 def canonical(request: Request) -> bytes:

@@ -8,27 +8,32 @@ from typing import Any
 
 import orjson
 
-from streaming_eval.errors import InferenceError, StorageError
-from streaming_eval.inference.cache_key import FORMAT, cache_key, canonical
-from streaming_eval.records import Message, Request, Response, Usage
+from streaming_eval.errors import StorageError
+from streaming_eval.inference.cache_key import FORMAT, key_of
+from streaming_eval.records import Response, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class PaidAnswer:
-    """A successful response and the request it answers, under the request's cache key."""
+    """A successful response and the request it answers.
+
+    Attributes:
+        cache_key: of the request.
+        request: its canonical text, which the key is the hash of.
+    """
 
     cache_key: str
-    request: Request
+    request: str
     response: Response
 
 
 def encode(answer: PaidAnswer) -> bytes:
-    """Compact JSON on one line; the request is its canonical text."""
+    """Compact JSON on one line."""
     response = answer.response
     return orjson.dumps(
         {
             "cache_key": answer.cache_key,
-            "request": orjson.Fragment(canonical(answer.request)),
+            "request": answer.request,
             "response": {
                 "text": response.text,
                 "finish_reason": response.finish_reason,
@@ -51,25 +56,13 @@ def decode(data: bytes) -> PaidAnswer:
     try:
         document = orjson.loads(data)
         answer = PaidAnswer(
-            document["cache_key"], _request(document["request"]), _response(document["response"])
+            document["cache_key"], document["request"], _response(document["response"])
         )
-        if answer.cache_key == cache_key(answer.request):
+        if answer.cache_key == key_of(answer.request.encode()):
             return answer
-    except (InferenceError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise StorageError(f"not a paid answer of format {FORMAT}") from None
     raise StorageError(f"the answer under {answer.cache_key} belongs to another request")
-
-
-def _request(document: Mapping[str, Any]) -> Request:
-    return Request(
-        endpoint=document["endpoint"],
-        api=document["api"],
-        model=document["model"],
-        messages=tuple(Message(m["role"], m["content"]) for m in document["messages"]),
-        parameters=document["parameters"],
-        revision=document["revision"],
-        sample_index=document["sample_index"],
-    )
 
 
 def _response(document: Mapping[str, Any]) -> Response:

@@ -21,7 +21,7 @@ from streaming_eval.adapters.spool import (
     remove,
 )
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache_key import cache_key, canonical
 from streaming_eval.inference.paid_answer import PaidAnswer
 from tests.inference.requests import request
 from tests.inference.scripted import ManualTime, answer
@@ -29,7 +29,7 @@ from tests.inference.scripted import ManualTime, answer
 
 def paid(n: int) -> PaidAnswer:
     asked = request(f"question {n}\nsecond line")
-    return PaidAnswer(cache_key(asked), asked, answer(f"answer {n}\r\n🤔"))
+    return PaidAnswer(cache_key(asked), canonical(asked).decode(), answer(f"answer {n}\r\n🤔"))
 
 
 TEN = [paid(n) for n in range(10)]

@@ -9,7 +9,7 @@ import pytest
 
 from streaming_eval.errors import PermanentError, RetryableError, StorageError
 from streaming_eval.inference.cache import CachePolicy, with_cache
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache_key import cache_key, canonical
 from streaming_eval.inference.complete import Complete, failed
 from streaming_eval.inference.paid_answer import PaidAnswer
 from streaming_eval.inference.retry import with_retry
@@ -65,7 +65,7 @@ async def test_a_miss_is_asked_and_kept_before_anyone_sees_it() -> None:
     shelf, send = Shelf(), ScriptedSend(answer("fresh"))
     response = await shelf.over(send)(request())
     assert response == answer("fresh")
-    assert shelf.kept == [PaidAnswer(cache_key(request()), request(), response)]
+    assert shelf.kept == [PaidAnswer(cache_key(request()), canonical(request()).decode(), response)]
 
 
 async def test_in_replay_a_miss_is_an_error() -> None:

@@ -28,7 +28,7 @@ def paid(question: str = "Why?", text: str = "Because.") -> PaidAnswer:
         created_ms=1_700_000_000_123,
         attempts=2,
     )
-    return PaidAnswer(cache_key(asked), asked, response)
+    return PaidAnswer(cache_key(asked), canonical(asked).decode(), response)
 
 
 @given(
@@ -43,7 +43,7 @@ def test_an_answer_is_read_back_unchanged(
 ) -> None:
     asked = request(question, messages=(Message("system", text), Message("user", question)))
     response = Response(text, finish_reason=reason, usage=usage, latency_ms=latency_ms, attempts=1)
-    answer = PaidAnswer(cache_key(asked), asked, response)
+    answer = PaidAnswer(cache_key(asked), canonical(asked).decode(), response)
     assert decode(encode(answer)) == answer
 
 
@@ -51,13 +51,13 @@ def test_it_is_one_line_of_json_that_holds_the_canonical_request() -> None:
     answer = paid("first line\nsecond line", "a\r\nb")
     data = encode(answer)
     assert b"\n" not in data
-    assert b'"request":' + canonical(answer.request) + b"," in data
+    assert json.loads(data)["request"] == canonical(request("first line\nsecond line")).decode()
     assert json.loads(data)["response"]["text"] == "a\r\nb"
 
 
 @pytest.mark.parametrize(
     "path",
-    ["cache_key", "request", "request.endpoint", "request.messages", "response", "response.text"],
+    ["cache_key", "request", "response", "response.text"],
 )
 def test_an_answer_with_a_part_missing_is_refused(path: str) -> None:
     document = json.loads(encode(paid()))
@@ -75,7 +75,9 @@ def test_an_answer_with_a_part_missing_is_refused(path: str) -> None:
 )
 def test_the_answer_to_another_request_is_refused(name: str, value: object) -> None:
     document = json.loads(encode(paid()))
-    document["request"][name] = value
+    asked = json.loads(document["request"])
+    asked[name] = value
+    document["request"] = json.dumps(asked)
     with pytest.raises(StorageError, match="belongs to another request"):
         decode(json.dumps(document).encode())
 
