@@ -26,21 +26,24 @@ class Addresses:
     exporter_port: int
 
 
-def write_configuration(path: Path, root: Path, addresses: Addresses) -> None:
+def write_configuration(
+    path: Path, root: Path, addresses: Addresses, baseline_samples: int = 5_000
+) -> None:
     """Writes the demo's configuration file.
 
     Args:
         path: of the file.
         root: storage root of the job.
         addresses: of broker, model endpoint and exporter.
+        baseline_samples: scores that pin a series' baseline.
     """
     path.write_text(
         "# Written by `streaming-eval demo` at each start.\n"
-        + yaml.safe_dump(_document(root, addresses), sort_keys=False)
+        + yaml.safe_dump(_document(root, addresses, baseline_samples), sort_keys=False)
     )
 
 
-def _document(root: Path, addresses: Addresses) -> dict[str, object]:
+def _document(root: Path, addresses: Addresses, baseline_samples: int) -> dict[str, object]:
     return {
         "version": 1,
         "job": "demo",
@@ -82,7 +85,7 @@ def _document(root: Path, addresses: Addresses) -> dict[str, object]:
             "window": WINDOW,
             "allowed_lateness": "5s",
             "smallest_effect": 0.02,
-            "baseline": {"kind": "pinned", "samples": 5_000},
+            "baseline": {"kind": "pinned", "samples": baseline_samples},
             "false_alarms": {"once_per": "1w"},
         },
         "exporter": {"port": addresses.exporter_port},

@@ -37,10 +37,11 @@ class Stage:
 
     Args:
         directory: holds all state and logs.
-        say: told what is being started.
+        baseline_samples: scores that pin a series' baseline.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, baseline_samples: int = 5_000) -> None:
+        self._baseline_samples = baseline_samples
         self.directory = directory.absolute()
         self.root = self.directory / "lakehouse"
         self.call_log = self.directory / "calls.jsonl"
@@ -82,9 +83,8 @@ class Stage:
     def start_job(self, base_url: str) -> str:
         """Starts the job as anyone would, by its command line, and returns its metrics address."""
         (port,) = self._ports("exporter", 1)
-        write_configuration(
-            self.configuration, self.root, Addresses(self.broker.bootstrap_servers, base_url, port)
-        )
+        addresses = Addresses(self.broker.bootstrap_servers, base_url, port)
+        write_configuration(self.configuration, self.root, addresses, self._baseline_samples)
         command = [sys.executable, "-m", "streaming_eval.cli", "run", "--config"]
         self.job = ServerProcess(
             "the job", [*command, self.configuration], self.directory / "job.log"

@@ -44,7 +44,9 @@ class Estimate:
         window: label, or `baseline` for everything since the baseline.
         window_start_ms: None for `baseline` when the baseline is a constant.
         mean: None while nothing is known; then lower and upper are the whole range.
-        effect: mean minus the baseline's mean, with its interval; None without a baseline.
+        effect: how far the mean lies from what it is compared with, with its interval. A model's
+            own series is compared with its baseline, None while there is none; a paired series is
+            itself the difference to the other model.
     """
 
     key: SeriesKey
@@ -175,8 +177,11 @@ def _estimate(
     report, series, scale = row.report, plan.series(row.key), plan.scale(row.key)
     average = float(mean(row.counts)) if any(row.counts) else None
     lower, upper = sorted(scale.raw([shown.lower, shown.upper]).tolist())
+    own = None if average is None else float(scale.raw(average))
     effect: tuple[float | None, float | None, float | None] = (None, None, None)
-    if baseline is not None and average is not None:
+    if row.key.against and own is not None:
+        effect = (own, lower, upper)
+    elif baseline is not None and average is not None:
         effect = _effect(average, current, *baseline, scale.raw([0.0, 1.0]).tolist())
     return Estimate(
         key=row.key,
@@ -186,7 +191,7 @@ def _estimate(
         counts=row.counts,
         missing=report.n_missing,
         late=report.n_late,
-        mean=None if average is None else float(scale.raw(average)),
+        mean=own,
         lower=lower,
         upper=upper,
         alpha=alpha,

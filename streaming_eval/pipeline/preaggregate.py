@@ -58,9 +58,10 @@ def pane_counts(
     whole input and the same in every row, so that the engine's watermark advances but never drops
     a row: which panes are late is decided where they can be counted.
     """
-    table = pa.Table.from_batches(batches)
-    if not table.num_rows:
+    some = [batch for batch in batches if batch.num_rows]
+    if not some:
         return
+    table = pa.Table.from_batches(some)
     parts = [part for key in layout.scales for part in _scorer_parts(table, key, layout)]
     if not parts:
         return
