@@ -8,6 +8,8 @@ long as one process at a time writes under one application id, which the job's l
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,20 +19,31 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS
 from streaming_eval.errors import StorageError
 
+_COMMITS_PER_COMPACTION = 100
+_COMPACTED_BYTES = 64 * 1024 * 1024
+_SECONDS_PER_VACUUM = 86_400.0
+_KEPT_HOURS = 168
+
 
 class Tables:
     """Every table under one root; creates those that do not exist yet.
 
     Args:
         root: the storage root; tables lie under `root/tables`.
+        clock: monotonic seconds.
+
+    Supported: use by one thread; another thread, or another process, takes a `Tables` of its own.
 
     Raises:
         StorageError: a directory holds something else than the table that belongs there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = root / "tables"
+        self._clock = clock
         self._tables = {name: self._open(name) for name in SCHEMAS}
+        self._tended = {name: 0 for name in SCHEMAS}
+        self._vacuumed = {name: clock() for name in SCHEMAS}
 
     def uri(self, name: str) -> str:
         """Where Spark and other readers find the table."""
@@ -87,6 +100,21 @@ class Tables:
             return self._create(name, path)
         except DeltaError as error:
             raise StorageError(f"{path} is not a readable Delta table: {error}") from error
+
+    def tend(self, names: Iterable[str]) -> None:
+        """Compacts tables that have gathered many small files; once a day deletes dead files.
+
+        A commit's time grows with the number of files (about 0.1 ms each), so a job of months must
+        not let them gather. Compaction changes no row, and streams over the table pass it over.
+        """
+        for name in names:
+            table = self._tables[name]
+            if table.version() - self._tended[name] >= _COMMITS_PER_COMPACTION:
+                table.optimize.compact(target_size=_COMPACTED_BYTES)
+                self._tended[name] = table.version()
+            if self._clock() - self._vacuumed[name] >= _SECONDS_PER_VACUUM:
+                table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
+                self._vacuumed[name] = self._clock()
 
     @staticmethod
     def _create(name: str, path: Path) -> DeltaTable:

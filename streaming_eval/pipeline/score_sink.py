@@ -102,6 +102,7 @@ class ScoreSink:
         out.tables.append("dead_letters", tables["dead_letters"], self._application, batch_id)
         out.tables.append("scores", scores, self._application, batch_id)
         seconds = time.monotonic() - began
+        out.tables.tend(("responses", "dead_letters", "scores"))
         out.observe(
             ScoredBatch(
                 batch_id, scores, tables["dead_letters"], duplicates, tables["calls"], seconds

@@ -146,7 +146,8 @@ class Job:
         intervals = IntervalPlan(
             monitor.alpha, monitor.expected_samples_per_window, duration_text(monitor.window)
         )
-        outlets = MonitorOutlets(self._tables, self._observe_monitored)
+        # The two sinks run in threads of their own, and a table's handle belongs to one of them.
+        outlets = MonitorOutlets(Tables(self._root), self._observe_monitored)
         return MonitorSink(self._monitor, intervals, outlets, checkpoint, self.gate)
 
     def _score_plan(self) -> ScorePlan:
