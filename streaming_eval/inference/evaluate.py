@@ -7,8 +7,9 @@ value, and one slow call never holds up another model's scores.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from streaming_eval.errors import PermanentError
 from streaming_eval.inference.cache_key import cache_key
@@ -108,11 +109,26 @@ async def evaluate(
         endpoints: endpoint name to the call that serves it.
     """
     jobs = [_candidate_scores(sample, call, plan.scorers, endpoints) for call in plan.candidates]
+    rows: list[SampleScore] = []
     if sample.response is not None:
         produced = Response(sample.response, usage=sample.usage, latency_ms=sample.latency_ms)
-        jobs.append(_scores(sample, sample.model, produced, None, plan.scorers, endpoints))
-    rows = [row for rows in await asyncio.gather(*jobs) for row in rows]
+        own = _scores(sample, sample.model, produced, None, plan.scorers, endpoints)
+        if any(scorer.judge for scorer in plan.scorers):
+            jobs.append(own)
+        else:
+            rows += await own  # asks nobody, so it never waits
+    for more in await _together(jobs):
+        rows += more
     return _with_pairs(rows, sample.model, plan.pairs)
+
+
+async def _together(
+    jobs: Sequence[Coroutine[Any, Any, list[SampleScore]]],
+) -> list[list[SampleScore]]:
+    """The results of all jobs; the last one runs in the caller's task, which spares a task."""
+    tasks = [asyncio.ensure_future(job) for job in jobs[:-1]]
+    last = [await job for job in jobs[-1:]]
+    return [*(await asyncio.gather(*tasks)), *last] if tasks else last
 
 
 async def _candidate_scores(

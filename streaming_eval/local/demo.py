@@ -30,7 +30,8 @@ from streaming_eval.settings import KafkaSettings
 DEFAULT_RATE = 200.0
 _WATCHED = (PRODUCTION_MODEL, "", "contains")
 _LONGEST_CLEAN_SAMPLES = 20_000
-_LONGEST_S = 270.0
+_SWAP_WITHIN_S = 120.0
+_DETECT_WITHIN_S = 130.0
 _AFTERMATH_S = 4.0
 _REPEAT_RUN_S = 45.0
 _CATCH_UP_S = 30.0
@@ -178,7 +179,7 @@ class _Run:
             calm = line is not None and line.state == "ok"
             return calm or reading.scored >= _LONGEST_CLEAN_SAMPLES
 
-        self._watch("production is GPT-4", settled, _LONGEST_S)
+        self._watch("production is GPT-4", settled, _SWAP_WITHIN_S)
         swap = producer.swap()
         self._console.print(
             "[bold]Production now answers with Llama-2-7B[/] "
@@ -191,7 +192,7 @@ class _Run:
             regressed = line is not None and line.state == "regressed"
             return regressed and self._prometheus_fired() is not False
 
-        self._watch("production is Llama-2-7B", noticed, _LONGEST_S)
+        self._watch("production is Llama-2-7B", noticed, _DETECT_WITHIN_S)
         self._watch("alert is firing", lambda r: False, _AFTERMATH_S)
 
     def _watch(self, stage: str, over: Callable[[Reading], bool], limit_s: float) -> None:

@@ -21,6 +21,7 @@ def worst_samples(
     *,
     higher_is_better: bool,
     allowed: Sequence[str] = (),
+    models: Sequence[str] = (),
 ) -> list[str]:
     """Ids of the samples of a series since `began_ms` that scored worst, at most `SHOWN`.
 
@@ -30,17 +31,16 @@ def worst_samples(
         began_ms: start of the period, event time, epoch milliseconds.
         higher_is_better: direction of the scorer.
         allowed: values of the series' segment that are not `__other__`.
+        models: models that are not `__other__`.
     """
     began = instant(began_ms)
     filters: list[tuple[str, str, object]] = [
         ("event_date", ">=", began.date()),
         ("event_time", ">=", began),
-        ("model", "=", key.model),
+        ("model", "not in", list(models)) if key.model == OTHER else ("model", "=", key.model),
         ("scorer", "=", key.scorer),
         ("evaluation_version", "=", key.evaluation_version),
     ]
-    if key.model == OTHER:
-        filters = [f for f in filters if f[0] != "model"]
     rows = tables.read("scores", ["sample_id", "segments", "value", "paired_values"], filters)
     rows = rows.filter(_in_segment(rows, key.segment, allowed))
     value = rows["value"]

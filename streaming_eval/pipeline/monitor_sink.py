@@ -127,6 +127,7 @@ class MonitorSink:
             began_ms,
             higher_is_better=self._plan.scale(key).higher_is_better,
             allowed=self._plan.layout.segments.get(name, ()),
+            models=self._plan.layout.models,
         )
 
     def _pinned(self, report: SeriesReport) -> PinnedBaseline:

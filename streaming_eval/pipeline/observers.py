@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +17,8 @@ from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.board import Board
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch
 from streaming_eval.pipeline.score_sink import ScoredBatch
-from streaming_eval.records import ScoreStatus
+from streaming_eval.pipeline.series_report import SeriesReport
+from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
 
 
 def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch) -> None:
@@ -44,7 +45,18 @@ def observe_monitored(exporter: Exporter, board: Board, batch: MonitoredBatch) -
     """Shows what a batch of the monitor query came to."""
     board.update(batch.estimates, batch.now_ms)
     exporter.publish(board.snapshot(batch.now_ms))
+    exporter.metrics.count_late_samples(_late(batch.reports))
     exporter.metrics.observe_batch(monitor_query.QUERY, batch.seconds, batch.now_ms / 1_000)
+
+
+def _late(reports: Iterable[SeriesReport]) -> int:
+    """Late scores, each once: segments and comparisons count the same scores again."""
+    keyed = ((SeriesKey.parse(report.series_key), report) for report in reports)
+    return sum(
+        report.n_late_new
+        for key, report in keyed
+        if key.segment == ALL_SEGMENTS and not key.against
+    )
 
 
 def scored_offsets(progress: Mapping[str, Any]) -> dict[tuple[str, int], int]:

@@ -27,6 +27,7 @@ class SeriesReport:
         log_evidence: of a drop, now, open panes included.
         baseline_is_new: the baseline was pinned by this batch.
         alarm_is_new: the alarm opened in this batch.
+        n_late_new: scores of this batch that came late.
     """
 
     series_key: str
@@ -43,6 +44,7 @@ class SeriesReport:
     n_total: int
     n_missing: int
     n_late: int
+    n_late_new: int = 0
 
 
 def report(
@@ -68,4 +70,5 @@ def report(
         n_total=after.n_total,
         n_missing=after.n_missing,
         n_late=after.n_late,
+        n_late_new=after.n_late - before.n_late,
     )

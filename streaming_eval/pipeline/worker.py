@@ -21,12 +21,13 @@ from streaming_eval.adapters.worker_runtime import BatchCalls, RuntimePlan, runt
 from streaming_eval.errors import RecordError
 from streaming_eval.formats.limits import Limits
 from streaming_eval.formats.native import parse
-from streaming_eval.inference.evaluate import EvaluationPlan, evaluate
+from streaming_eval.inference.evaluate import EvaluationPlan, SampleScore, evaluate
 from streaming_eval.pipeline.score_rows import Evaluated, dead_letters_table, scores_table
 from streaming_eval.records import DeadLetter, KafkaRecord, Sample
 
 BLOBS = "kind string, payload binary"
 _SCORES_PER_BLOB = 20_000
+_PARSED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,9 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         records = [record for batch in batches for record in _records(batch)]
         if not records:
             return
-        samples, letters = _parsed(records, plan, _now_ms())
         runtime = runtime_for(plan.runtime)
         with runtime.batch(context.responses_version, context.spool) as calls, _no_collection():
-            evaluated = runtime.run(_evaluate_all(samples, plan.evaluation, calls))
+            evaluated, letters = runtime.run(_evaluate_all(records, plan, calls))
             blobs = list(_blobs(evaluated, letters, context.batch_id))
         yield from blobs
         yield _blob("calls", calls.tally_table())
@@ -80,13 +80,35 @@ def _no_collection() -> Iterator[None]:
 
 
 async def _evaluate_all(
-    samples: list[tuple[KafkaRecord, Sample]], plan: EvaluationPlan, calls: BatchCalls
-) -> list[Evaluated]:
-    scores = await asyncio.gather(*(evaluate(s, plan, calls.endpoints) for _, s in samples))
+    records: list[KafkaRecord], plan: ScorePlan, calls: BatchCalls
+) -> tuple[list[Evaluated], list[DeadLetter]]:
+    """Parses and evaluates; the first requests are under way while later records are parsed."""
+    letters: list[DeadLetter] = []
+    parsed: list[tuple[KafkaRecord, Sample]] = []
+    tasks: list[asyncio.Task[list[SampleScore]]] = []
+    newest_ms = _now_ms() + plan.allowed_clock_skew_ms
+    for number, record in enumerate(records):
+        if number % _PARSED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        try:
+            sample = _clamped(parse(record.value, plan.limits), newest_ms)
+        except RecordError as error:
+            letters.append(DeadLetter(record, error.reason, error.message))
+            continue
+        parsed.append((record, sample))
+        tasks.append(asyncio.ensure_future(evaluate(sample, plan.evaluation, calls.endpoints)))
+    scores = await asyncio.gather(*tasks)
     return [
         Evaluated(record, sample, rows)
-        for (record, sample), rows in zip(samples, scores, strict=True)
-    ]
+        for (record, sample), rows in zip(parsed, scores, strict=True)
+    ], letters
+
+
+def _clamped(sample: Sample, newest_ms: int) -> Sample:
+    """An event from the future would push the watermark and make honest samples late."""
+    if sample.event_time_ms <= newest_ms:
+        return sample
+    return replace(sample, event_time_ms=newest_ms)
 
 
 def _blobs(
@@ -97,24 +119,6 @@ def _blobs(
         yield _blob("scores", scores_table(part, batch_id, now_ms))
     if letters:
         yield _blob("dead_letters", dead_letters_table(letters, batch_id, now_ms))
-
-
-def _parsed(
-    records: list[KafkaRecord], plan: ScorePlan, now_ms: int
-) -> tuple[list[tuple[KafkaRecord, Sample]], list[DeadLetter]]:
-    samples: list[tuple[KafkaRecord, Sample]] = []
-    letters: list[DeadLetter] = []
-    # An event from the future would push the watermark and make honest samples late.
-    newest_ms = now_ms + plan.allowed_clock_skew_ms
-    for record in records:
-        try:
-            sample = parse(record.value, plan.limits)
-        except RecordError as error:
-            letters.append(DeadLetter(record, error.reason, error.message))
-        else:
-            clamped_ms = min(sample.event_time_ms, newest_ms)
-            samples.append((record, replace(sample, event_time_ms=clamped_ms)))
-    return samples, letters
 
 
 def _records(batch: pa.RecordBatch) -> Iterator[KafkaRecord]:
