@@ -23,14 +23,14 @@ class EstimateView:
         lower: of the confidence sequence for the mean, same scale.
         upper: likewise.
         baseline_mean: the frozen comparator on the same scale; None until there is one.
-        effect: how far the mean lies from what it is compared with; above 0 is better. An own
+        effect: how far the mean lies from what it is compared with, own scale. An own
             series is compared with its baseline, a paired one with the other model.
         effect_lower: of the interval for the effect.
         effect_upper: likewise.
         log_evidence: natural logarithm of the alarm's statistic; the same in all windows.
         log_threshold: the evidence at which the series counts as regressed.
         state: value of a `MonitorState`; the same in all windows.
-        missing: samples of the window without a score (failed or unparsable).
+        missing: scores of the series, since it began, without a value (failed or unparsable).
         updated_ms: when this was computed, epoch milliseconds.
     """
 

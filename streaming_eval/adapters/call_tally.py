@@ -21,7 +21,7 @@ TALLY = pa.schema(
 
 
 class CallTally:
-    """Counts of one task. Metrics: `requests`, `retries`, `tokens`, `cache_lookups`.
+    """Counts of one task. Metrics: `requests`, `retries`, `tokens`, `cache_lookups`, `samples`.
 
     Worker processes have no registry that Prometheus reads; their numbers reach the driver as
     data, so that none is lost or counted twice when a worker dies.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,11 +25,7 @@ def heal(checkpoint: Path) -> list[Path]:
     logs = [checkpoint / "offsets", checkpoint / "commits"]
     if not checkpoint.is_dir() or any(_logged_batches(log) for log in logs):
         return []
-    orphans = [
-        path
-        for path in sorted(checkpoint.rglob(".*"))
-        if path.is_file() and path.suffix in {".tmp", ".crc"}
-    ]
+    orphans = [path for path in sorted(checkpoint.rglob(".*")) if _orphaned(path)]
     for orphan in orphans:
         orphan.unlink()
     return orphans
@@ -44,11 +40,37 @@ def query_id(checkpoint: Path) -> str:
     path = checkpoint / "metadata"
     try:
         return str(json.loads(path.read_text())["id"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{path} does not name its query ({error}); restore it from a copy, or move the whole "
             "checkpoint away together with the tables it wrote"
         ) from error
+
+
+def agree(checkpoint: Path, meaning: Mapping[str, str]) -> None:
+    """Makes sure that a checkpoint's state means what the configuration takes it to mean.
+
+    Args:
+        checkpoint: of the query; its meaning is kept beside it.
+        meaning: setting to value, for every setting that state was built with.
+
+    Raises:
+        StorageError: the state was built with other values; names them and the way out.
+    """
+    kept = checkpoint.with_name(f"{checkpoint.name}.meaning.json")
+    if not checkpoint.exists() or not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".partial")
+        partial.write_text(json.dumps(meaning, indent=2) + "\n")
+        partial.replace(kept)
+        return
+    before = json.loads(kept.read_text())
+    changed = [f"{k} was {before.get(k)}, is {v}" for k, v in meaning.items() if before.get(k) != v]
+    if changed:
+        raise StorageError(
+            f"{checkpoint} was built with other settings: {'; '.join(changed)}; set them back, or "
+            "move that directory away: the query then computes everything anew from the tables"
+        )
 
 
 @contextmanager
@@ -79,3 +101,11 @@ def lease(root: Path) -> Iterator[None]:
 
 def _logged_batches(log: Path) -> bool:
     return log.is_dir() and any(path.name.isdigit() for path in log.iterdir())
+
+
+def _orphaned(path: Path) -> bool:
+    """Whether a file is what an interrupted write left, or the checksum of no whole file."""
+    if not path.is_file() or path.suffix != ".crc":
+        return path.is_file() and path.suffix == ".tmp"
+    summed = path.with_name(path.stem.removeprefix("."))
+    return summed.suffix == ".tmp" or not summed.exists()

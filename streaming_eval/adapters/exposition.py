@@ -53,11 +53,15 @@ _PER_WINDOW = (
     _Gauge("score_lower", "Lower limit of the mean score.", lambda v: v.lower, paired=False),
     _Gauge("score_upper", "Upper limit of the mean score.", lambda v: v.upper, paired=False),
     _Gauge("score_samples", "Scores in the window.", lambda v: v.n),
-    _Gauge("score_missing", "Samples in the window that could not be scored.", lambda v: v.missing),
+    _Gauge(
+        "score_missing",
+        "Scores of the series without a value, since it began.",
+        lambda v: v.missing,
+    ),
     _Gauge(
         "effect",
         "Mean score minus the baseline's, or, with the label against, minus the other model's "
-        "on the same samples; above 0 is better.",
+        "on the same samples; on the scorer's own scale.",
         lambda v: v.effect,
     ),
     _Gauge("effect_lower", "Lower limit of the effect.", lambda v: v.effect_lower),

@@ -22,7 +22,7 @@ from prometheus_client.exposition import choose_encoder
 from streaming_eval.adapters.exposition import PREFIX, MetricInfo
 from streaming_eval.records import ScoreStatus
 
-OUTCOMES = ("scored", "duplicate", "dead_letter")
+OUTCOMES = ("scored", "unscored", "duplicate", "dead_letter")
 DIRECTIONS = ("input", "output")
 LOOKUP_RESULTS = ("hit", "miss")
 _BATCH_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS
@@ -93,13 +93,23 @@ class Tables:
 
     def _open(self, name: str) -> DeltaTable:
         path = self._root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table = self._opened_or_made(name, path)
+        except (DeltaError, OSError) as error:
+            raise StorageError(f"{path} is not a readable Delta table: {error}") from error
+        if table.schema() != Schema.from_arrow(SCHEMAS[name]):
+            raise StorageError(f"{path} does not have the columns of the table {name!r}")
+        return table
+
+    def _opened_or_made(self, name: str, path: Path) -> DeltaTable:
         try:
             return DeltaTable(str(path))
         except TableNotFoundError:
+            # A new table over a directory that has lost its log would hide what is in there.
+            if path.is_dir() and any(entry.name != "_delta_log" for entry in path.iterdir()):
+                raise
             return self._create(name, path)
-        except DeltaError as error:
-            raise StorageError(f"{path} is not a readable Delta table: {error}") from error
 
     def tend(self, names: Iterable[str]) -> None:
         """Compacts tables that have gathered many small files; once a day deletes dead files.

@@ -14,7 +14,15 @@ from typing import Any
 from streaming_eval.errors import PermanentError
 from streaming_eval.inference.cache_key import cache_key
 from streaming_eval.inference.complete import Complete
-from streaming_eval.records import Message, Request, Response, Sample, Score, ScoreStatus
+from streaming_eval.records import (
+    OTHER,
+    Message,
+    Request,
+    Response,
+    Sample,
+    Score,
+    ScoreStatus,
+)
 from streaming_eval.scoring import SCORERS, ScorerDefinition
 from streaming_eval.scoring.judge import judge_messages, parse_verdict
 
@@ -109,17 +117,24 @@ async def evaluate(
         endpoints: endpoint name to the call that serves it.
     """
     jobs = [_candidate_scores(sample, call, plan.scorers, endpoints) for call in plan.candidates]
+    production = _production_name(sample, plan)
     rows: list[SampleScore] = []
     if sample.response is not None:
         produced = Response(sample.response, usage=sample.usage, latency_ms=sample.latency_ms)
-        own = _scores(sample, sample.model, produced, None, plan.scorers, endpoints)
+        own = _scores(sample, production, produced, None, plan.scorers, endpoints)
         if any(scorer.judge for scorer in plan.scorers):
             jobs.append(own)
         else:
             rows += await own  # asks nobody, so it never waits
     for more in await _together(jobs):
         rows += more
-    return _with_pairs(rows, sample.model, plan.pairs)
+    return _with_pairs(rows, production, plan.pairs)
+
+
+def _production_name(sample: Sample, plan: EvaluationPlan) -> str:
+    """Who answered; `__other__` under a candidate's name, whose series it must not enter."""
+    taken = any(call.name == sample.model for call in plan.candidates)
+    return OTHER if taken else sample.model
 
 
 async def _together(

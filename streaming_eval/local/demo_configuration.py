@@ -58,7 +58,7 @@ def _document(root: Path, addresses: Addresses, baseline_samples: int) -> dict[s
             {"kind": "contains"},
             {"kind": "exact_match"},
             {"kind": "token_f1"},
-            {"kind": "latency_ms", "alarm": False, "cap_ms": 10_000},
+            {"kind": "latency_ms", "cap_ms": 10_000},
             {
                 "kind": "judge",
                 "judge": {

@@ -25,7 +25,7 @@ from streaming_eval.settings import KafkaSettings
 _PARTITIONS = 2
 _ENDPOINT_LATENCY_MS = 50.0
 _JOB_START_LIMIT_S = 120.0
-_JOB_STOP_LIMIT_S = 60.0
+_JOB_STOP_LIMIT_S = 180.0
 _RULES = Path("deploy/prometheus/rules")
 
 

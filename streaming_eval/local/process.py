@@ -70,11 +70,14 @@ class ServerProcess:
             raise
 
     def stop(self, limit_s: float) -> None:
-        """SIGTERM, and SIGKILL when it has not ended after `limit_s` seconds or on Ctrl-C."""
+        """SIGTERM, and SIGKILL to its group when it has not ended after `limit_s` or on Ctrl-C.
+
+        Only the program itself is asked to end: it knows in which order to end its own children.
+        """
         if not self.running:
             return
         self.resume()
-        self._signal(signal.SIGTERM)
+        self._process.terminate()
         try:
             self._process.wait(limit_s)
         except subprocess.TimeoutExpired:

@@ -204,7 +204,7 @@ def _estimate(
         log_threshold=series.log_threshold,
         state=decide(
             pinned=report.pinned,
-            alarmed=report.alarm is not None,
+            alarmed=series.alarm and report.alarm is not None,
             log_evidence=report.log_evidence,
             interval=since,
             plan=series,

@@ -31,6 +31,7 @@ def scores(spark: SparkSession, uri: str) -> DataFrame:
             "scorer",
             "evaluation_version",
             "event_time",
+            "scored_at",
             "segments",
             "value",
             "paired_values",

@@ -100,9 +100,9 @@ class MonitorSink:
             ("estimates", estimates_table(shown, batch_id, now_ms)),
         ):
             tables.append(name, rows, self._application, batch_id)
-        tables.tend(("baselines", "alerts", "estimates"))
         seconds = time.monotonic() - began
         self._outlets.observe(MonitoredBatch(batch_id, reports, shown, opened, now_ms, seconds))
+        tables.tend(("baselines", "alerts", "estimates"))
 
     def _opened(
         self, reports: Sequence[SeriesReport], shown: Sequence[Estimate], now_ms: int

@@ -64,7 +64,8 @@ def scored_offsets(progress: Mapping[str, Any]) -> dict[tuple[str, int], int]:
     return {
         (topic, int(partition)): offset
         for source in progress["sources"]
-        for topic, partitions in json.loads(source["endOffset"] or "{}").items()
+        # Spark writes null for a source whose offsets it does not know yet.
+        for topic, partitions in (json.loads(source["endOffset"]) or {}).items()
         for partition, offset in partitions.items()
     }
 
@@ -89,5 +90,7 @@ def _count_calls(metrics: PipelineMetrics, calls: pa.Table) -> None:
             metrics.count_tokens(label, n)
         elif metric == "cache_lookups":
             metrics.count_cache_lookups(label, n)
+        elif metric == "samples":
+            metrics.count_samples(label, n)
         elif metric == "retries":
             metrics.count_retries(label, n)

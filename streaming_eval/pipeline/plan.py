@@ -45,12 +45,24 @@ class MonitorPlan:
     scales: Mapping[str, Scale]
     allowed_lateness_ms: int
 
+    def watches(self, key: SeriesKey) -> bool:
+        """Whether the series is still part of the configuration.
+
+        State outlives a scorer or comparison that the operator removes or redefines.
+        """
+        current = (key.scorer, key.evaluation_version) in self.layout.scales
+        return current and (not key.against or self._pair(key) is not None)
+
     def series(self, key: SeriesKey) -> SeriesPlan:
-        """The plan of one series."""
-        if not key.against:
-            return self.own[key.scorer]
+        """The plan of one series that `watches` knows."""
+        plan = self._pair(key) if key.against else self.own.get(key.scorer)
+        if plan is None:
+            raise KeyError(f"{key} is not part of this configuration")
+        return plan
+
+    def _pair(self, key: SeriesKey) -> SeriesPlan | None:
         exact = self.paired.get((key.scorer, key.model, key.against))
-        return exact or self.paired[key.scorer, key.model, PRODUCTION]
+        return exact or self.paired.get((key.scorer, key.model, PRODUCTION))
 
     def scale(self, key: SeriesKey) -> Scale:
         """The scale of one series; a paired one lies on the scale of differences."""
@@ -105,7 +117,7 @@ def monitor_plan(settings: Settings) -> MonitorPlan:
 
 def alarmed_series(settings: Settings) -> int:
     """How many series share the false-alarm budget: all that can exist and may raise an alarm."""
-    scorers = sum(scorer.alarm for scorer in settings.scorers)
+    scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
     return scorers * _models_and_pairs(settings) * _segments(settings)
 
 
@@ -188,7 +200,7 @@ def _series_plan(
         smallest_effect=effect / (scale.high - scale.low),
         log_threshold=thresholds.log_threshold,
         log_suspect=thresholds.log_suspect,
-        alarm=scorer.alarm,
+        alarm=scorer.raises_alerts,
     )
 
 

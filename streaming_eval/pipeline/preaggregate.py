@@ -65,7 +65,16 @@ def pane_counts(
     parts = [part for key in layout.scales for part in _scorer_parts(table, key, layout)]
     if not parts:
         return
-    yield from _grouped(pa.concat_tables(parts), pc.max(table["event_time"])).to_batches()
+    yield from _grouped(pa.concat_tables(parts), _newest(table)).to_batches()
+
+
+def _newest(table: pa.Table) -> pa.Scalar:
+    """The newest event time, but no later than the newest sample was scored.
+
+    A producer whose clock is ahead, within the allowed skew, must not make everybody else late.
+    """
+    newest, scored = pc.max(table["event_time"]), pc.max(table["scored_at"])
+    return min(newest, scored, key=lambda moment: moment.value)
 
 
 def _scorer_parts(

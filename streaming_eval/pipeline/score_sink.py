@@ -102,12 +102,12 @@ class ScoreSink:
         out.tables.append("dead_letters", tables["dead_letters"], self._application, batch_id)
         out.tables.append("scores", scores, self._application, batch_id)
         seconds = time.monotonic() - began
-        out.tables.tend(("responses", "dead_letters", "scores"))
         out.observe(
             ScoredBatch(
                 batch_id, scores, tables["dead_letters"], duplicates, tables["calls"], seconds
             )
         )
+        out.tables.tend(("responses", "dead_letters", "scores"))
 
     def _without_duplicates(self, scores: pa.Table) -> tuple[pa.Table, int]:
         """The scores of samples seen for the first time, and how many samples were repeats."""

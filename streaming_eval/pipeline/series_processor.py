@@ -65,7 +65,10 @@ class SeriesProcessor(StatefulProcessor):
     def _advance(
         self, key: str, panes: dict[int, list[int]], missing: int, timers: TimerValues
     ) -> Iterator[Row]:
-        plan = self._plan.series(SeriesKey.parse(key))
+        series = SeriesKey.parse(key)
+        if not self._plan.watches(series):
+            return
+        plan = self._plan.series(series)
         stored = self._state.get()
         before = SeriesState() if stored is None else STATE.unpack(stored)
         watermark_ms = timers.getCurrentWatermarkInMs()

@@ -44,11 +44,15 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
 )
 
 
+_SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for the programs that it runs
+_LOOPBACK = "127.0.0.1"
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 def spark_session(settings: SparkSettings, name: str) -> SparkSession:
-    """A session with the settings above; one that spark-submit has made is checked, not replaced.
+    """A session with the settings above.
+
+    Under spark-submit its command line decides on master, memory and jars.
 
     Args:
         settings: master, memory and parallelism.
@@ -58,18 +62,26 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     os.environ["JAVA_HOME"] = str(java_home(find_java()))
-    builder = SparkSession.builder.appName(name).master(settings.master)
-    builder = builder.config("spark.driver.memory", settings.driver_memory)
-    builder = builder.config("spark.ui.enabled", str(settings.ui).lower())
-    builder = builder.config("spark.ui.showConsoleProgress", "false")
-    builder = builder.config("spark.driver.host", "127.0.0.1").config(
-        "spark.driver.bindAddress", "127.0.0.1"
-    )
-    builder = builder.config("spark.sql.shuffle.partitions", str(settings.partitions))
-    builder = builder.config(
-        "spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"
-    )
-    builder = builder.config("spark.jars", ",".join(str(jar) for jar in spark_jars()))
-    for key, value in GUARANTEES.items():
+    builder = SparkSession.builder.appName(name)
+    for key, value in (_chosen(settings) | dict(GUARANTEES)).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _chosen(settings: SparkSettings) -> dict[str, str]:
+    """What the operator's settings decide; nothing that spark-submit has decided already."""
+    chosen = {
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": str(settings.partitions),
+    }
+    if _SUBMITTED in os.environ:
+        return chosen
+    return chosen | {
+        "spark.master": settings.master,
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.host": _LOOPBACK,
+        "spark.driver.bindAddress": _LOOPBACK,
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+        "spark.ui.enabled": str(settings.ui).lower(),
+        "spark.jars": ",".join(str(jar) for jar in spark_jars()),
+    }

@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_store import AnswerStore
+from streaming_eval.adapters.checkpoint import agree
 from streaming_eval.adapters.exporter import Exporter
 from streaming_eval.adapters.kafka import (
     DeadLetterProducer,
@@ -25,6 +26,7 @@ from streaming_eval.adapters.kafka import (
 from streaming_eval.adapters.kafka_java import java_security
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import EndpointPlan, RuntimePlan
+from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
 from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache import CachePolicy
@@ -72,6 +74,7 @@ class Job:
             settings.monitor.forget_quiet_series_after,
         )
         self._security = resolve_security(settings.kafka.security)
+        self._java_security = java_security(self._security)
         self._check_series()
 
     def checkpoint(self, query: str) -> Path:
@@ -80,6 +83,7 @@ class Job:
 
     def recover(self) -> None:
         """Takes up what an earlier run left: paid answers, recent samples, the board."""
+        agree(self.checkpoint(monitor_query.QUERY), self._meaning_of_state())
         self._check_topics()
         self._answers.sweep()
         record_versions(self._tables, self._evaluation.scorers)
@@ -97,7 +101,7 @@ class Job:
     def start(self, spark: SparkSession) -> list[StreamingQuery]:
         """Starts the score query and the monitor query."""
         settings, trigger_ms = self._settings, self._settings.spark.trigger
-        records = score_query.records(spark, settings.kafka, java_security(self._security))
+        records = score_query.records(spark, settings.kafka, self._java_security)
         scores = monitor_query.scores(spark, self._tables.uri("scores"))
         score_checkpoint = self.checkpoint(score_query.QUERY)
         monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
@@ -183,6 +187,14 @@ class Job:
 
     def _index_path(self) -> Path:
         return self._root / "index" / "responses.sqlite"
+
+    def _meaning_of_state(self) -> dict[str, str]:
+        monitor = self._settings.monitor
+        return {
+            "monitor.pane": duration_text(monitor.pane),
+            "monitor.window": duration_text(monitor.window),
+            "layout of the state": str(SeriesState().version),
+        }
 
     def _check_topics(self) -> None:
         kafka = self._settings.kafka

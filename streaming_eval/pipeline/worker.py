@@ -62,6 +62,7 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         runtime = runtime_for(plan.runtime)
         with runtime.batch(context.responses_version, context.spool) as calls, _no_collection():
             evaluated, letters = runtime.run(_evaluate_all(records, plan, calls))
+            calls.tally.add("samples", "", "unscored", sum(not e.scores for e in evaluated))
             blobs = list(_blobs(evaluated, letters, context.batch_id))
         yield from blobs
         yield _blob("calls", calls.tally_table())

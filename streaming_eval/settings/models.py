@@ -42,7 +42,10 @@ class EndpointSettings(Section):
         default=None, description="file that holds the key and nothing else"
     )
     max_in_flight: int = Field(
-        default=64, ge=1, le=4_096, description="requests open at once, all tasks together"
+        default=64,
+        ge=1,
+        le=4_096,
+        description="requests open at once, divided among the tasks, at least one each",
     )
     request_timeout: DurationMs = Field(
         default=milliseconds("30s"), description="limit of one attempt"
@@ -54,7 +57,8 @@ class EndpointSettings(Section):
         default=5,
         ge=1,
         le=20,
-        description="attempts per request; only 429, 5xx and timeouts are repeated",
+        description="attempts per request; only 408, 409, 425, 429, 5xx, timeouts and broken "
+        "connections are repeated",
     )
 
     @model_validator(mode="after")
@@ -131,7 +135,11 @@ class ScorerSettings(Section):
     name: Name | None = Field(
         default=None, description="its name in tables and metric labels; the kind when absent"
     )
-    alarm: bool = Field(default=True, description="whether its series raise alerts")
+    alarm: bool | None = Field(
+        default=None,
+        description="whether its series raise alerts; when absent, all do but `latency_ms`, whose "
+        "scores of cached responses are the latency of the call that was paid for",
+    )
     smallest_effect: float | None = Field(
         default=None,
         gt=0,
@@ -142,6 +150,11 @@ class ScorerSettings(Section):
         default=60_000, gt=0, description="`latency_ms`: longer counts as this much"
     )
     judge: JudgeSettings | None = Field(default=None, description="required for kind `judge`")
+
+    @property
+    def raises_alerts(self) -> bool:
+        """Whether series of this scorer may raise an alert."""
+        return self.kind is not ScorerKind.LATENCY_MS if self.alarm is None else self.alarm
 
     @property
     def label(self) -> str:

@@ -89,11 +89,13 @@ class MonitorSettings(Section):
         default=1_000, ge=10, description="samples at which the intervals are made tightest"
     )
     max_series: int = Field(
-        default=2_000, ge=1, description="series kept at most; later ones are counted and dropped"
+        default=2_000,
+        ge=1,
+        description="series at most; a configuration that can make more is refused",
     )
     forget_quiet_series_after: DurationMs = Field(
         default=milliseconds("24h"),
-        description="a series without samples for so long leaves the state",
+        description="a series without samples for so long vanishes from metrics and status page",
     )
 
     @model_validator(mode="after")
