@@ -68,14 +68,13 @@ def summarise(
     columns = ["sample_id", "model", "scorer", "cache_key", "judge_cache_key", "event_time"]
     scores = tables.read("scores", [*columns, "scored_at"])
     keys = tables.read("responses", ["cache_key"])["cache_key"]
-    distinct = pc.count_distinct(keys).as_py()
     return Summary(
         samples_produced=produced,
         samples_scored=pc.count_distinct(scores["sample_id"]).as_py(),
         dead_letters=tables.read("dead_letters", ["offset"]).num_rows,
         requests_sent=len(read_calls(call_log)),
-        distinct_cache_keys=distinct,
-        cache_hits=_lookups(scores) - distinct,
+        distinct_cache_keys=pc.count_distinct(keys).as_py(),
+        cache_hits=_cache_hits(scores, keys),
         swap_at=None if swap is None else _iso(_moment(swap.at_ms)),
         swapped_after_samples=None if swap is None else swap.after_samples,
         alerts=tuple(_alerts(tables.read("alerts"), scores, swap)),
@@ -83,12 +82,15 @@ def summarise(
     )
 
 
-def _lookups(scores: pa.Table) -> int:
-    """Responses needed: one per sample and candidate, one per judged response."""
-    asked = scores.filter(pc.is_valid(scores["cache_key"]))
-    responses = asked.group_by(["sample_id", "model"]).aggregate([]).num_rows
-    verdicts = pc.sum(pc.cast(pc.is_valid(scores["judge_cache_key"]), pa.int64())).as_py() or 0
-    return int(responses + verdicts)
+def _cache_hits(scores: pa.Table, paid: pa.ChunkedArray) -> int:
+    """Uses of paid answers beyond the first of each; a call that failed was no hit.
+
+    One answer is used per sample and candidate, and one per judged response.
+    """
+    answers = scores.group_by(["sample_id", "model", "cache_key"]).aggregate([])["cache_key"]
+    used = pa.chunked_array([*answers.chunks, *scores["judge_cache_key"].chunks], pa.string())
+    used = used.filter(pc.is_in(used, paid))
+    return int(len(used) - pc.count_distinct(used).as_py())
 
 
 def _alerts(alerts: pa.Table, scores: pa.Table, swap: Swap | None) -> list[AlertSummary]:

@@ -17,7 +17,7 @@ _LAST_BREATH_S = 5.0
 _STAT_STATE, _STAT_SESSION = 0, 3  # fields of /proc/PID/stat after the name
 
 
-class JobFailure(Exception):
+class JobError(Exception):
     """The job did not do what the scenario needs; the message says what, and how its log ends."""
 
 
@@ -74,7 +74,7 @@ class JobProcess:
         """The exit code.
 
         Raises:
-            JobFailure: it takes longer than `limit_s`.
+            JobError: it takes longer than `limit_s`.
         """
         try:
             return self._process.wait(limit_s)
@@ -104,10 +104,10 @@ class JobProcess:
             _kill_one(pid)
         return len(left)
 
-    def failure(self, what: str) -> JobFailure:
+    def failure(self, what: str) -> JobError:
         """An error about this run, with the end of its output."""
         end = "\n".join(self.output.splitlines()[-15:])
-        return JobFailure(f"the job {what}; {self.log} ends with:\n{end}")
+        return JobError(f"the job {what}; {self.log} ends with:\n{end}")
 
 
 def session_members(session: int) -> list[int]:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.pipeline import score_query
-from tests.faults.job import JobFailure, JobProcess
+from tests.faults.job import JobError, JobProcess
 from tests.faults.moments import AIMS, BEFORE_THE_FIRST_BATCH, Moment
 from tests.faults.progress import NOTHING, Progress, checkpoint, progress
 from tests.faults.site import Place
@@ -26,6 +27,7 @@ class Kill:
     """One kill as it happened.
 
     Attributes:
+        at_ns: when, epoch nanoseconds.
         batch: newest score batch that was logged, -1 before the first.
         in_flight: calls that the endpoint was answering just before.
         reached: whether the aim was; else the run was killed because nothing led there any more.
@@ -34,6 +36,7 @@ class Kill:
     """
 
     moment: Moment
+    at_ns: int
     after_s: float
     batch: int
     in_flight: int
@@ -51,32 +54,44 @@ def run_undisturbed(place: Place) -> float:
 
 def run_killed(
     place: Place,
+    endpoint: RecordedEndpoint,
     moments: Sequence[Moment],
-    in_flight: Callable[[], int],
     say: Callable[[str], None],
 ) -> list[Kill]:
     """Runs the job, kills it at each moment, starts it again, and lets the last run end."""
+
+    def look() -> Progress:
+        return progress(place.root, endpoint)
+
     kills: list[Kill] = []
     for moment in moments:
         with place.job(IDLE) as job:
-            kills.append(_kill_at(moment, job, place.root, in_flight))
+            kills.append(_kill_at(moment, job, look))
         say(_told(len(kills), len(moments), kills[-1]))
         if moment.aim == BEFORE_THE_FIRST_BATCH:
-            _plant_orphan(place.root)
+            _plant_orphan(place.root, look())
     with place.job(IDLE) as job:
         _end(job)
     return kills
 
 
-def _kill_at(moment: Moment, job: JobProcess, root: Path, in_flight: Callable[[], int]) -> Kill:
-    watch = _Watch(moment, progress(root))
-    while not watch.over(job, progress(root)):
+def _kill_at(moment: Moment, job: JobProcess, look: Callable[[], Progress]) -> Kill:
+    watch = _Watch(moment, look())
+    while not watch.over(job, now := look()):
         time.sleep(_POLL_S)
-    calls, batch = in_flight(), progress(root).score_planned
     time.sleep(moment.wait_s)
-    after_s = job.age_s
+    after_s, at_ns = job.age_s, time.time_ns()
     survivors = job.kill()
-    return Kill(moment, after_s, batch, calls, watch.reached, survivors, watch.first_commit_s)
+    return Kill(
+        moment=moment,
+        at_ns=at_ns,
+        after_s=after_s,
+        batch=now.score_planned,
+        in_flight=now.in_flight,
+        reached=watch.reached,
+        survivors=survivors,
+        first_commit_s=watch.first_commit_s,
+    )
 
 
 class _Watch:
@@ -122,10 +137,10 @@ class _Watch:
         return idle or passed
 
 
-def _plant_orphan(root: Path) -> None:
+def _plant_orphan(root: Path, now: Progress) -> None:
     """Leaves what a kill during the very first write to the offset log leaves."""
-    if progress(root).score_planned > NOTHING:
-        raise JobFailure("a batch was logged before the first kill, so an orphan proves nothing")
+    if now.score_planned > NOTHING:
+        raise JobError("a batch was logged before the first kill, so an orphan proves nothing")
     log = checkpoint(root, score_query.QUERY) / "offsets"
     log.mkdir(parents=True, exist_ok=True)
     (log / f".0.{uuid.uuid4()}.tmp").write_bytes(b"v1\n{")

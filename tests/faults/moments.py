@@ -12,13 +12,14 @@ from tests.faults.progress import Progress
 EARLY_S = 15.0
 BEFORE_THE_FIRST_BATCH = "before the first batch"
 _LATEST_AFTER_AIM_S = 0.2
+_MANY_CALLS = 16
 
 # (when the aim was taken, now) -> whether this is the moment.
 Reached = Callable[[Progress, Progress], bool]
 AIMS: Mapping[str, Reached] = MappingProxyType(
     {
         BEFORE_THE_FIRST_BATCH: lambda was, now: now.score_started,
-        "calls in flight": lambda was, now: now.scoring and now.spooled_bytes > 0,
+        "calls in flight": lambda was, now: now.in_flight >= _MANY_CALLS and now.spooled_bytes > 0,
         "answers committed, scores not": lambda was, now: now.scoring and now.answers > was.answers,
         "scores committed, batch not": lambda was, now: now.scoring and now.scores > was.scores,
         "score batch done": lambda was, now: now.score_done > was.score_done,

@@ -1,10 +1,11 @@
-"""How far a job has come, as its files tell: no help from the job, no harm to it."""
+"""How far a job has come, as its files and its endpoint tell: no help from the job itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.pipeline import monitor_query, score_query
 
 NOTHING = -1
@@ -20,6 +21,7 @@ class Progress:
         score_done: newest batch in its commit log.
         answers: newest version of `responses`.
         spooled_bytes: answers that are not in `responses` yet.
+        in_flight: calls that the endpoint is answering.
     """
 
     score_started: bool
@@ -31,6 +33,7 @@ class Progress:
     scores: int
     estimates: int
     spooled_bytes: int
+    in_flight: int
 
     @property
     def scoring(self) -> bool:
@@ -43,8 +46,8 @@ class Progress:
         return self.monitor_planned > self.monitor_done
 
 
-def progress(root: Path) -> Progress:
-    """What a storage root shows now."""
+def progress(root: Path, endpoint: RecordedEndpoint) -> Progress:
+    """What a storage root and its job's endpoint show now."""
     score, monitor = (checkpoint(root, q) for q in (score_query.QUERY, monitor_query.QUERY))
     return Progress(
         score_started=(score / "metadata").exists(),
@@ -56,6 +59,7 @@ def progress(root: Path) -> Progress:
         scores=_version(root, "scores"),
         estimates=_version(root, "estimates"),
         spooled_bytes=sum(_size(path) for path in (root / "spool").glob("*/*")),
+        in_flight=int(endpoint.stats()["in_flight"]),
     )
 
 

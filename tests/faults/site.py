@@ -27,11 +27,13 @@ class Place:
     """One run of a scenario: storage root, configuration, call log and job log.
 
     Attributes:
+        call_log: of the endpoint that the job asks.
         settings: key to value, above the demo's configuration.
     """
 
     directory: Path
     configuration: Path
+    call_log: Path
     settings: Mapping[str, object]
 
     @property
@@ -48,7 +50,7 @@ class Place:
 
     def calls(self) -> list[Call]:
         """Every call that the endpoint saw."""
-        return read_calls(_call_log(self.directory))
+        return read_calls(self.call_log)
 
     def job(self, *options: str) -> JobProcess:
         """Starts the job."""
@@ -96,14 +98,24 @@ class Site:
         )
 
     def place(
-        self, name: str, topic: str, endpoint: RecordedEndpoint, settings: Mapping[str, object]
+        self,
+        name: str,
+        topic: str,
+        endpoint: RecordedEndpoint,
+        settings: Mapping[str, object],
+        *,
+        endpoint_name: str = "",
     ) -> Place:
-        """A place to run the job on a topic; `settings` are set above the demo's."""
+        """A place to run the job on a topic; `settings` are set above the demo's.
+
+        The endpoint has the same name unless another is given.
+        """
         directory = self._made(name)
         configuration = directory / "streaming-eval.yaml"
         addresses = Addresses(self.bootstrap_servers, endpoint.base_url, exporter_port=0)
         topics = {"kafka.topic": topic, "kafka.dead_letter_topic": dead_letter_topic(topic)}
-        place = Place(directory, configuration, {**topics, **settings})
+        call_log = _call_log(self._made(endpoint_name or name))
+        place = Place(directory, configuration, call_log, {**topics, **settings})
         write_configuration(configuration, place.root, addresses)
         return place
 

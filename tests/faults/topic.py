@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streaming_eval.local.questions import load_questions
 from streaming_eval.local.sample_replay import SampleReplay, TopicRecord
@@ -86,8 +87,12 @@ def _partition(consumer: Consumer, topic: str, partition: int) -> Iterator[Lying
         if message.error() is not None:
             raise KafkaException(message.error())
         at = (message.offset() or 0) + 1
-        headers = {n.rpartition(".")[2]: _bytes(v) for n, v in message.headers() or ()}
+        headers = {name.rpartition(".")[2]: _bytes(v) for name, v in _headers(message)}
         yield Lying(partition, at - 1, message.key(), message.value(), headers)
+
+
+def _headers(message: Message) -> list[tuple[str, str | bytes | None]]:
+    return list(cast(Iterable[tuple[str, str | bytes | None]], message.headers() or ()))
 
 
 def _bytes(value: str | bytes | None) -> bytes:

@@ -1,0 +1,23 @@
+"""What a fault run is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The same options and the same data give the same samples and the same moments.
+
+    Attributes:
+        samples: of the killed run.
+        kills: of that run.
+        seed: of samples, moments and mixtures.
+        say: told what happens meanwhile.
+    """
+
+    samples: int
+    kills: int
+    seed: int
+    say: Callable[[str], None]

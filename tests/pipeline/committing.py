@@ -1,0 +1,133 @@
+"""A score sink on real tables, with what workers would return handed in: no Spark is needed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from streaming_eval.adapters.answer_index import AnswerIndex
+from streaming_eval.adapters.answer_store import AnswerStore
+from streaming_eval.adapters.tables import Tables
+from streaming_eval.adapters.worker_runtime import RuntimePlan
+from streaming_eval.formats.limits import Limits
+from streaming_eval.inference.cache import CachePolicy
+from streaming_eval.inference.evaluate import EvaluationPlan
+from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.score_rows import dead_letters_table
+from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
+from streaming_eval.pipeline.worker import ScorePlan
+from streaming_eval.records import DeadLetter, KafkaRecord
+from tests.pipeline.scored import score_row, score_table
+
+PARTITIONS = 2
+PLAN = ScorePlan(
+    EvaluationPlan((), (), {}), RuntimePlan((), CachePolicy.OFF, "", ""), Limits(1, 1, 1, 1), 0
+)
+Record = tuple[str, int, int]  # sample id, partition, offset
+
+
+def scored(*records: Record) -> pa.Table:
+    """Two scores for each record, as a worker makes them: side by side."""
+    return score_table(
+        score_row(sample_id, partition=partition, offset=offset, model=model)
+        for sample_id, partition, offset in records
+        for model in ("assistant", "small")
+    )
+
+
+def rejected(*offsets: int) -> pa.Table:
+    letters = [DeadLetter(KafkaRecord("t", 0, n, 0, None, b"?"), "empty", "") for n in offsets]
+    return dead_letters_table(letters, 0, 0)
+
+
+class RecordingTables(Tables):
+    """Real tables that write down the order of what is appended."""
+
+    def __init__(self, root: Path, log: list[str]) -> None:
+        super().__init__(root)
+        self.log = log
+
+    def append(self, name: str, rows: pa.Table, app_id: str, version: int) -> bool:
+        self.log.append(name)
+        return super().append(name, rows, app_id, version)
+
+    def append_untracked(self, name: str, rows: pa.Table) -> None:
+        self.log.append(name)
+        super().append_untracked(name, rows)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Job:
+    """One process's sink on a storage root that outlives it."""
+
+    def __init__(self, root: Path, kill_at: str = "") -> None:
+        (root / "checkpoint").mkdir(exist_ok=True)
+        (root / "checkpoint" / "metadata").write_text(json.dumps({"id": "query-1"}))
+        self.log: list[str] = []
+        self.kill_at = kill_at
+        self.seen: list[ScoredBatch] = []
+        self.published: list[int] = []
+        self.tables = RecordingTables(root, self.log)
+        index = AnswerIndex(root / "index", self.tables.uri("responses"))
+        self.answers = AnswerStore(self.tables, root / "spool", index)
+        self.answers.sweep()
+        self.log.clear()
+        self.gate = Gate()
+        outlets = ScoreOutlets(
+            self.tables, self.answers, self._publish, RecentSamples(3_600_000), self._observe
+        )
+        self.sink = ScoreSink(PLAN, outlets, root / "checkpoint", PARTITIONS, self.gate)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.tables.read(name).to_pylist()
+        return rows
+
+    def _publish(self, letters: pa.Table) -> None:
+        self.log.append("publish")
+        self.published += letters["offset"].to_pylist()
+        if self.kill_at == "publish":
+            raise Killed
+
+    def _observe(self, batch: ScoredBatch) -> None:
+        self.log.append("observe")
+        self.seen.append(batch)
+
+
+@dataclass
+class Work:
+    """What the workers of a batch would return; it counts how often they were asked."""
+
+    tables: Sequence[tuple[str, pa.Table]]
+    asked: int = 0
+
+    def toArrow(self) -> pa.Table:  # noqa: N802 - Spark's name
+        self.asked += 1
+        payloads = []
+        for _, table in self.tables:
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, table.schema) as writer:
+                writer.write_table(table)
+            payloads.append(sink.getvalue().to_pybytes())
+        kinds = [kind for kind, _ in self.tables]
+        return pa.table({"kind": kinds, "payload": pa.array(payloads, pa.binary())})
+
+
+def run(job: Job, batch_id: int, *tables: tuple[str, pa.Table]) -> Work:
+    work = Work(tables)
+    job.sink(cast("DataFrame", work), batch_id)
+    return work
+
+
+def kept(job: Job) -> Counter[Record]:
+    return Counter((r["sample_id"], r["partition"], r["offset"]) for r in job.rows("scores"))

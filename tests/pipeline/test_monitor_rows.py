@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from streaming_eval.adapters.schemas import ALERTS, BASELINES, ESTIMATES
+from streaming_eval.alerting import Alarm, MonitorState
+from streaming_eval.pipeline.monitor_rows import (
+    OpenedAlert,
+    PinnedBaseline,
+    alerts_table,
+    baselines_table,
+    estimates_table,
+)
+from streaming_eval.pipeline.score_rows import instant
+from streaming_eval.records import SeriesKey
+from tests.pipeline.estimated import KEY, estimate
+
+NOW_MS = 1_700_000_000_123
+ODD = SeriesKey("a|b", "tier=pro", "contains", "v2", "\\p")
+ALARM = Alarm(opened_ms=900_000, began_ms=600_000, log_evidence=13.5, n_since_began=77)
+OPENED = OpenedAlert(ALARM, estimate(window="baseline"), NOW_MS, ["s9", "s1"])
+PINNED = PinnedBaseline(KEY, (10, 90), 0.9, 0.84, 600_000)
+
+
+def test_an_estimate_is_a_row_with_all_its_numbers() -> None:
+    table = estimates_table([estimate(ODD, state=MonitorState.SUSPECT)], 7, NOW_MS)
+    assert table.schema == ESTIMATES
+    assert table.to_pylist() == [
+        {
+            "series_key": str(ODD),
+            "model": "a|b",
+            "segment": "tier=pro",
+            "scorer": "contains",
+            "evaluation_version": "v2",
+            "against": "\\p",
+            "window": "5m",
+            "window_start": instant(300_000),
+            "closed": False,
+            "n": 100,
+            "missing": 3,
+            "late": 2,
+            "mean": 0.7,
+            "lower": 0.6,
+            "upper": 0.8,
+            "alpha": 0.05,
+            "counts": [30, 70],
+            "baseline_n": 200,
+            "baseline_mean": 0.9,
+            "effect": -0.2,
+            "effect_lower": -0.3,
+            "effect_upper": -0.1,
+            "log_evidence": 4.5,
+            "log_threshold": 12.25,
+            "state": "suspect",
+            "updated_at": instant(NOW_MS),
+            "updated_date": dt.date(2023, 11, 14),
+            "batch_id": 7,
+        }
+    ]
+
+
+def test_what_is_not_known_is_null_in_the_table() -> None:
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("mean", "baseline_mean", "effect", "effect_lower", "effect_upper", "window_start_ms")
+    )
+    (row,) = estimates_table([estimate(**unknown)], 0, 0).to_pylist()
+    nulls = {name for name, value in row.items() if value is None}
+    assert nulls == (unknown.keys() - {"window_start_ms"}) | {"window_start"}
+
+
+def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
+    table = alerts_table([OPENED], 7)
+    assert table.schema == ALERTS
+    (row,) = table.to_pylist()
+    assert row.pop("series_key") == str(KEY)
+    assert row == {
+        "alert_id": OPENED.alert_id,
+        "revision": 0,
+        "status": "opened",
+        "model": "assistant",
+        "segment": "__all__",
+        "scorer": "contains",
+        "evaluation_version": "v1",
+        "against": "",
+        "opened_at": instant(NOW_MS),
+        "opened_pane": instant(900_000),
+        "began_at": instant(600_000),
+        "n_since_began": 77,
+        "mean_since_baseline": 0.7,
+        "lower": 0.6,
+        "upper": 0.8,
+        "baseline_n": 200,
+        "baseline_mean": 0.9,
+        "log_evidence": 13.5,
+        "log_threshold": 12.25,
+        "sample_ids": ["s9", "s1"],
+        "batch_id": 7,
+    }
+
+
+def test_an_alert_found_again_by_a_repeated_batch_has_the_same_id_and_others_have_others() -> None:
+    again = replace(OPENED, opened_ms=NOW_MS + 5_000, sample_ids=[], since=estimate(mean=0.5))
+    assert again.alert_id == OPENED.alert_id
+    later = replace(OPENED, alarm=replace(ALARM, opened_ms=960_000))
+    elsewhere = replace(OPENED, since=estimate(ODD))
+    assert len({OPENED.alert_id, later.alert_id, elsewhere.alert_id}) == 3
+
+
+def test_a_pinned_baseline_is_a_row() -> None:
+    table = baselines_table([PINNED], 7, NOW_MS)
+    assert table.schema == BASELINES
+    (row,) = table.to_pylist()
+    assert (row["series_key"], row["model"]) == (str(KEY), "assistant")
+    assert (row["n"], row["counts"], row["mean"], row["lower_bound"]) == (100, [10, 90], 0.9, 0.84)
+    assert (row["period_end"], row["created_at"]) == (instant(600_000), instant(NOW_MS))
+    assert (row["kind"], row["batch_id"]) == ("pinned", 7)
+
+
+def test_a_baseline_s_id_follows_from_its_series_and_its_end() -> None:
+    assert replace(PINNED, counts=(1, 1), mean=0.5).baseline_id == PINNED.baseline_id
+    others = (replace(PINNED, key=ODD), replace(PINNED, end_ms=660_000))
+    assert len({PINNED.baseline_id, *(other.baseline_id for other in others)}) == 3
+
+
+def test_nothing_to_say_is_an_empty_table_with_all_columns() -> None:
+    assert estimates_table([], 0, 0).equals(ESTIMATES.empty_table())
+    assert alerts_table([], 0).equals(ALERTS.empty_table())
+    assert baselines_table([], 0, 0).equals(BASELINES.empty_table())

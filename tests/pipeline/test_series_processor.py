@@ -1,0 +1,233 @@
+"""The stateful step on Spark's own tester: no JVM, state as Spark would hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+from hypothesis import given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+from pyspark.sql import Row
+from pyspark.sql.streaming.tws_tester import TwsTester
+
+from streaming_eval.alerting import SeriesState
+from streaming_eval.pipeline.preaggregate import MISSING
+from streaming_eval.pipeline.series_processor import REPORT, STATE, STATE_NAME, SeriesProcessor
+from streaming_eval.pipeline.series_report import SeriesReport
+from streaming_eval.records import ALL_SEGMENTS, SeriesKey
+from tests.pipeline.fleet import PANE_MS, WINDOW_MS, key, plan
+
+Score = tuple[int, int]  # pane index and level, in order of arrival
+KEY = key("contains")
+GOOD, BAD = 1, 0
+SCORES = st.lists(st.tuples(st.integers(1, 12), st.integers(MISSING, 1)), min_size=1, max_size=50)
+# Spark would not let late rows through if it saw their time; the query hides it, so do we.
+ALWAYS_IN_TIME = 2**62
+
+
+class Step:
+    """The processor of one series under a watermark that is moved by hand."""
+
+    def __init__(self, series: SeriesKey = KEY, **changes: object) -> None:
+        processor = SeriesProcessor(plan(**changes))
+        self._tester = TwsTester(
+            processor, timeMode="EventTime", eventTimeExtractor=lambda _: ALWAYS_IN_TIME
+        )
+        self._key = str(series)
+        self.reports: list[SeriesReport] = []
+
+    @property
+    def state(self) -> SeriesState:
+        stored = self._tester.peekValueState(STATE_NAME, self._key)
+        assert stored is not None
+        return STATE.unpack(stored)
+
+    def take(self, scores: Iterable[Score]) -> SeriesReport:
+        """One batch: as `pane_counts` would hand it over, one row per pane."""
+        rows = self._keep(self._tester.test(self._key, _rows(scores)))
+        (only,) = rows
+        return only
+
+    def watermark(self, pane: int) -> list[SeriesReport]:
+        """Moves the watermark to the start of a pane; the reports of timers that fired."""
+        return self._keep(cast("list[Row]", self._tester.setWatermark(pane * PANE_MS)))
+
+    def _keep(self, rows: Iterable[Row]) -> list[SeriesReport]:
+        reports = [_report(row) for row in rows]
+        self.reports += reports
+        return reports
+
+
+def _rows(scores: Iterable[Score]) -> list[Row]:
+    panes: dict[int, dict[int, int]] = {}
+    for pane, level in scores:
+        counts = panes.setdefault(pane * PANE_MS, {})
+        counts[level] = counts.get(level, 0) + 1
+    return [
+        Row(pane_ms=pane_ms, levels=list(counts), counts=list(counts.values()))
+        for pane_ms, counts in panes.items()
+    ]
+
+
+def _report(row: Row) -> SeriesReport:
+    """An output row as Spark gives it back: by the schema's names, in the schema's order."""
+    value: dict[str, Any] = row.asDict()
+    assert list(value) == REPORT.schema.fieldNames()
+    return REPORT.unpack(_values(value))
+
+
+def _values(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return tuple(_values(v) for v in value.values())
+    return [_values(v) for v in value] if isinstance(value, list) else value
+
+
+def fed(scores: Sequence[Score], cuts: Iterable[int]) -> Step:
+    step = Step(scorers=[{"kind": "contains", "alarm": False}])
+    edges = sorted({0, len(scores), *(cut % len(scores) for cut in cuts)})
+    for begin, end in pairwise(edges):
+        step.take(scores[begin:end])
+    return step
+
+
+@budget(max_examples=50, deadline=None)
+@given(SCORES, st.integers(0, 49), st.integers(2, 14))
+def test_one_batch_two_or_one_by_one_leave_the_same_state_and_report(
+    scores: list[Score], cut: int, watermark: int
+) -> None:
+    steps = [fed(scores, cuts) for cuts in ((), (cut,), range(len(scores)))]
+    before = {step.state for step in steps}
+    closing = [step.watermark(watermark) for step in steps]
+    assert len(before) == 1
+    assert closing[0] == closing[1] == closing[2]
+    assert len({step.state for step in steps}) == 1
+    # Timers fire only at the ends of windows; a last batch makes every step report.
+    assert len({step.take([(20, GOOD)]) for step in steps}) == 1
+
+
+def test_every_window_closes_once_and_is_reported_for_the_last_time_then() -> None:
+    step = Step()
+    for pane in range(1, 23):
+        step.take([(pane, GOOD)] * (pane + 1))
+        if pane > 2:
+            step.watermark(pane - 1)
+    step.watermark(40)
+    closed = [window for r in step.reports for window in r.closed_windows]
+    assert [w.start_ms for w in closed] == [n * WINDOW_MS for n in range(5)]
+    assert sum(w.n for w in closed) == sum(range(2, 24)) == step.state.n_total
+    for n, earlier in enumerate(step.reports):
+        gone = {w.start_ms for w in earlier.closed_windows}
+        later = {w.start_ms for r in step.reports[n:] for w in r.windows}
+        assert not gone & later
+    assert step.state.windows == ()
+
+
+def test_a_window_that_nobody_adds_to_closes_by_its_timer() -> None:
+    step = Step()
+    step.take([(1, GOOD), (1, BAD)])
+    assert step.watermark(4) == []
+    (closing,) = step.watermark(5)
+    assert [(w.start_ms, w.counts) for w in closing.closed_windows] == [(0, (1, 1))]
+    assert step.watermark(50) == [], "and never again"
+
+
+def test_late_scores_are_counted_and_change_nothing_else() -> None:
+    step = Step()
+    step.take([(3, GOOD), (9, GOOD)])
+    step.watermark(8)
+    before = step.state
+    late = step.take([(2, BAD), (3, BAD), (9, BAD)])
+    assert (late.n_late, late.n_late_new, late.n_total) == (2, 2, 3)
+    assert [w.counts for w in late.windows] == [(1, 1)], "of pane 9 only"
+    assert step.state.since_counts == before.since_counts
+    again = step.take([(1, BAD)])
+    assert (again.n_late, again.n_late_new) == (3, 1)
+
+
+def test_missing_scores_are_counted_and_are_no_zeros() -> None:
+    step = Step()
+    step.take([(1, MISSING), (1, GOOD)])
+    step.take([(1, MISSING), (2, MISSING)])
+    last = step.reports[-1]
+    assert (last.n_missing, last.n_total) == (3, 1)
+    assert [w.counts for w in last.windows] == [(0, 1)]
+
+
+def test_rows_of_one_pane_from_several_partitions_add_up() -> None:
+    step = Step()
+    tester_rows = [*_rows([(1, GOOD)]), *_rows([(1, GOOD), (1, BAD)])]
+    step._keep(step._tester.test(str(KEY), tester_rows))
+    assert [w.counts for w in step.reports[-1].windows] == [(1, 2)]
+
+
+def test_the_baseline_is_pinned_once_when_its_last_pane_closes() -> None:
+    step = Step()
+    step.take([(1, GOOD)] * 90 + [(1, BAD)] * 9)
+    step.take([(2, GOOD)] * 5 + [(3, GOOD)] * 2)
+    assert not step.reports[-1].pinned, "nothing has closed"
+    step.watermark(6)
+    assert [r.baseline_is_new for r in step.reports] == [False, False, True]
+    pinning = step.reports[-1]
+    assert (pinning.baseline_counts, pinning.baseline_end_ms) == ((9, 95), 3 * PANE_MS)
+    assert pinning.since_counts == (0, 2)
+    step.take([(7, BAD)] * 3)
+    step.watermark(20)
+    last = step.reports[-1]
+    assert sum(r.baseline_is_new for r in step.reports) == 1
+    assert (last.baseline_counts, last.baseline_end_ms) == ((9, 95), 3 * PANE_MS)
+
+
+def test_an_alarm_opens_exactly_once_however_the_batches_are_cut() -> None:
+    drop = [(pane, BAD) for pane in range(12, 16) for _ in range(100)]
+    for size in (400, 37, 5):
+        step = Step()
+        step.take([(1, GOOD)] * 2_000)
+        step.watermark(6)
+        step.take([(8, GOOD)] * 2_000)
+        step.watermark(11)
+        assert not any(r.alarm for r in step.reports)
+        for begin in range(0, len(drop), size):
+            step.take(drop[begin : begin + size])
+        step.watermark(30)
+        assert sum(r.alarm_is_new for r in step.reports) == 1
+        opened = [r.alarm for r in step.reports if r.alarm]
+        assert set(opened) == {opened[0]}, "it stays as it was when it opened"
+        assert opened[0].began_ms == 12 * PANE_MS
+        assert step.state.alarm == opened[0]
+
+
+def test_a_series_whose_scorer_has_no_alarm_never_opens_one() -> None:
+    step = Step(scorers=[{"kind": "contains", "alarm": False}])
+    step.take([(1, GOOD)] * 2_000)
+    step.watermark(6)
+    step.take([(8, BAD)] * 2_000)
+    last = step.reports[-1]
+    assert last.log_evidence > 100
+    assert last.alarm is None
+
+
+def test_names_with_the_separator_in_them_reach_their_plan() -> None:
+    odd = key("contains", model="a|b\\p", segment="tier=x|y")
+    step = Step(odd)
+    assert SeriesKey.parse(step.take([(1, GOOD)]).series_key) == odd
+
+
+def test_series_are_kept_apart() -> None:
+    step, other = Step(), str(key("contains", segment="tier=pro"))
+    step.take([(1, GOOD)])
+    (row,) = step._tester.test(other, _rows([(1, BAD)]))
+    assert [w.counts for w in _report(row).windows] == [(1, 0)]
+    assert [w.counts for w in step.take([(1, GOOD)]).windows] == [(0, 2)]
+    assert KEY.segment == ALL_SEGMENTS
+
+
+def test_a_series_that_was_taken_out_of_the_configuration_ends_quietly() -> None:
+    step = Step()
+    step.take([(1, GOOD)])
+    step._tester.processor = SeriesProcessor(plan(scorers=[{"kind": "token_f1"}]))
+    step._tester.processor.init(step._tester.handle)
+    before = step.state
+    assert step.watermark(40) == []
+    assert step.state == before, "what it knew is there if it comes back"
