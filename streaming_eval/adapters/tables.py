@@ -8,6 +8,7 @@ long as one process at a time writes under one application id, which the job's l
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,6 +20,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS
 from streaming_eval.errors import StorageError
 
+_LOG = logging.getLogger(__name__)
 _COMMITS_PER_COMPACTION = 100
 _COMPACTED_BYTES = 64 * 1024 * 1024
 _SECONDS_PER_VACUUM = 86_400.0
@@ -118,13 +120,20 @@ class Tables:
         not let them gather. Compaction changes no row, and streams over the table pass it over.
         """
         for name in names:
-            table = self._tables[name]
-            if table.version() - self._tended[name] >= _COMMITS_PER_COMPACTION:
-                table.optimize.compact(target_size=_COMPACTED_BYTES)
-                self._tended[name] = table.version()
-            if self._clock() - self._vacuumed[name] >= _SECONDS_PER_VACUUM:
-                table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
-                self._vacuumed[name] = self._clock()
+            try:
+                self._tend(name)
+            except DeltaError as error:
+                # Someone else may have compacted at the same time; the rows are safe either way.
+                _LOG.warning("%s was not compacted and is tried again: %s", name, error)
+
+    def _tend(self, name: str) -> None:
+        table = self._tables[name]
+        if table.version() - self._tended[name] >= _COMMITS_PER_COMPACTION:
+            table.optimize.compact(target_size=_COMPACTED_BYTES)
+            self._tended[name] = table.version()
+        if self._clock() - self._vacuumed[name] >= _SECONDS_PER_VACUUM:
+            table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
+            self._vacuumed[name] = self._clock()
 
     @staticmethod
     def _create(name: str, path: Path) -> DeltaTable:

@@ -84,7 +84,7 @@ def _extent(settings: Settings) -> str:
     Raises:
         SettingsError: more series than are kept are possible; `run` would refuse it too.
     """
-    from streaming_eval.pipeline.plan import series_limit
+    from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
 
     models = len(settings.production_models) + len(settings.candidates)
     series, most = series_limit(settings), settings.monitor.max_series
@@ -93,4 +93,6 @@ def _extent(settings: Settings) -> str:
             f"monitor.max_series: got {most}, {series} series are possible; allowed: at least "
             f"{series}, or fewer models, comparisons, scorers or segment values"
         )
+    evaluation_plan(settings)
+    monitor_plan(settings)
     return f"models: {models}, scorers: {len(settings.scorers)}, series: at most {series}"

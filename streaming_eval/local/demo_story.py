@@ -22,7 +22,7 @@ def tell(summary: Summary, console: Console, *, complete: bool) -> bool:
     """
     console.print()
     detected = next((a for a in summary.alerts if _watched(a)), None)
-    early = [a for a in summary.alerts if (a.seconds_after_swap or -1.0) < 0]
+    early = [a for a in summary.alerts if a.seconds_after_swap is None or a.seconds_after_swap < 0]
     null_pair = [
         a for a in summary.alerts if a.model == "llama-2-13b" and a.against == "llama-2-7b"
     ]

@@ -48,8 +48,8 @@ def worst_samples(
         value = pc.subtract(value, pc.map_lookup(rows["paired_values"], key.against, "first"))
     ranked = pa.table({"id": rows["sample_id"], "value": value}).filter(pc.is_valid(value))
     order = "ascending" if higher_is_better else "descending"
-    worst = pc.select_k_unstable(ranked, SHOWN, [("value", order)])
-    return [str(i) for i in ranked["id"].take(worst).to_pylist()]
+    worst = ranked.sort_by([("value", order), ("id", "ascending")]).slice(0, SHOWN)
+    return [str(i) for i in worst["id"].to_pylist()]
 
 
 def _in_segment(rows: pa.Table, segment: str, allowed: Sequence[str]) -> pa.ChunkedArray | pa.Array:

@@ -91,7 +91,18 @@ def bound_scorer(settings: Settings, scorer: ScorerSettings) -> BoundScorer:
 
 
 def monitor_plan(settings: Settings) -> MonitorPlan:
-    """What the monitor query makes of the scores."""
+    """What the monitor query makes of the scores.
+
+    Raises:
+        SettingsError: values that are possible alone make no sense together.
+    """
+    try:
+        return _monitor_plan(settings)
+    except ValueError as error:
+        raise SettingsError(f"monitor: {error}") from None
+
+
+def _monitor_plan(settings: Settings) -> MonitorPlan:
     bound = [bound_scorer(settings, scorer) for scorer in settings.scorers]
     scales = {b.definition.name: scale_of(b.definition) for b in bound}
     layout = SeriesLayout(
@@ -188,7 +199,9 @@ def _series_plan(
     baseline = monitor.baseline
     if comparison is not None:
         effect = comparison.smallest_effect or effect
-        baseline = comparison.baseline or baseline
+        # A constant mean of own scores says nothing of a difference.
+        inherited = baseline if baseline.kind == "pinned" else BaselineSettings()
+        baseline = comparison.baseline or inherited
         scale = scale.difference()
     thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, max(alarmed, 1))
     return SeriesPlan(

@@ -48,7 +48,8 @@ class ComparisonSettings(Section):
     candidate: Name = Field(description="a name under `candidates`")
     against: Name = Field(description="another candidate, or `production`")
     baseline: BaselineSettings | None = Field(
-        default=None, description="`monitor.baseline` when absent"
+        default=None,
+        description="when absent, `monitor.baseline` if that is pinned, else a pinned one",
     )
     smallest_effect: float | None = Field(
         default=None, gt=0, description="of the difference; the scorer's when absent"

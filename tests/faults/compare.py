@@ -86,13 +86,12 @@ def check_same_scores(checks: Checks, place: Place, undisturbed: Place) -> None:
 
 def check_same_conclusions(checks: Checks, place: Place, undisturbed: Place) -> None:
     """The same counts, intervals, evidence and states in the end, for every series and window."""
+    for run in (place, undisturbed):
+        _check_written_once(checks, run)
     got, wanted = (_estimates(p.read("estimates")) for p in (place, undisturbed))
     for what in wanted:
         checks.figure(f"{len(wanted[what]):,} {what}")
         checks.same_values(what, got[what], wanted[what])
-    for run in (place, undisturbed):
-        series = run.read("baselines")["series_key"].to_pylist()
-        checks.equal("series with two baselines", len(series) - len(set(series)), 0)
     baselines = (_by_series(p.read("baselines"), _BASELINE_VALUES) for p in (place, undisturbed))
     checks.same_values("baselines", *baselines)
 
@@ -104,6 +103,15 @@ def check_same_alerts(checks: Checks, place: Place, undisturbed: Place, *, at_le
     checks.figure(f"alerts on {len(wanted)} series")
     checks.same_members("alerts against the undisturbed run", got, wanted)
     checks.expect(len(wanted) >= at_least, f"only {len(wanted)} alerts to compare")
+
+
+def _check_written_once(checks: Checks, place: Place) -> None:
+    for table, columns in (
+        ("estimates", (*_WINDOW_KEY, "batch_id")),
+        ("baselines", _WINDOW_KEY[:1]),
+    ):
+        keys = _rows(place.read(table), columns)
+        checks.equal(f"rows of {table} beyond one per key", len(keys) - len(set(keys)), 0)
 
 
 def _scores(table: pa.Table) -> Keyed:

@@ -58,6 +58,8 @@ def _place(
         "endpoints.recorded.max_in_flight": _IN_FLIGHT,
         "monitor.baseline.samples": max(options.samples // 5, 100),
         "monitor.allowed_lateness": "30s",
+        # Forgets samples at once, or its memory would hide a batch that is committed twice.
+        "limits.deduplication_horizon": "1s",
     }
     return site.place(name, topic, endpoint, settings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streaming_eval.local.endpoint_process import RecordedEndpoint
@@ -30,7 +30,8 @@ class Kill:
         at_ns: when, epoch nanoseconds.
         batch: newest score batch that was logged, -1 before the first.
         in_flight: calls that the endpoint was answering just before.
-        reached: whether the aim was; else the run was killed because nothing led there any more.
+        reached: whether the files that the run left show it at its aim; a kill may come too late, or
+            when nothing leads there any more.
         survivors: processes that outlived the JVM and had to be ended one by one.
         first_commit_s: from the start of the process to the first score batch it committed.
     """
@@ -88,7 +89,7 @@ def _kill_at(moment: Moment, job: JobProcess, look: Callable[[], Progress]) -> K
         after_s=after_s,
         batch=now.score_planned,
         in_flight=now.in_flight,
-        reached=watch.reached,
+        reached=watch.hit(replace(look(), in_flight=now.in_flight)),
         survivors=survivors,
         first_commit_s=watch.first_commit_s,
     )
@@ -101,7 +102,6 @@ class _Watch:
         self._moment, self._began, self._last = moment, began, began
         self._aimed: Progress | None = None
         self._changed_at = time.monotonic()
-        self.reached = False
         self.first_commit_s: float | None = None
 
     def over(self, job: JobProcess, now: Progress) -> bool:
@@ -112,8 +112,14 @@ class _Watch:
             self._changed_at, self._last = time.monotonic(), now
         if self.first_commit_s is None and now.score_done > self._began.score_done:
             self.first_commit_s = job.age_s
-        self.reached = job.age_s >= self._moment.at_s or self._aim_reached(now)
-        return self.reached or self._out_of_reach(now)
+        early = job.age_s >= self._moment.at_s
+        return early or self._aim_reached(now) or self._out_of_reach(now)
+
+    def hit(self, after: Progress) -> bool:
+        """Whether what the dead run left is what was aimed at."""
+        if self._aimed is None:
+            return not self._moment.aim or self._moment.aim == BEFORE_THE_FIRST_BATCH
+        return AIMS[self._moment.aim](self._aimed, after)
 
     def _aim_reached(self, now: Progress) -> bool:
         if not self._moment.aim:
@@ -153,7 +159,7 @@ def _end(job: JobProcess) -> None:
 
 
 def _told(number: int, of: int, kill: Kill) -> str:
-    missed = "" if kill.reached else ", not reached any more"
+    missed = "" if kill.reached else ", missed"
     return (
         f"kill {number} of {of} after {kill.after_s:.1f} s, batch {kill.batch}, "
         f"{kill.in_flight} calls in flight: {kill.moment}{missed}"

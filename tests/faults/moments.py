@@ -72,5 +72,6 @@ def schedule(kills: int, seed: int) -> list[Moment]:
 
 
 def _aimed(aim: str, draw: random.Random) -> Moment:
-    wait_s = draw.choice((0.0, draw.uniform(0, _LATEST_AFTER_AIM_S)))
+    # What lies between two commits is over in milliseconds.
+    wait_s = 0.0 if aim.endswith("not") else draw.uniform(0, _LATEST_AFTER_AIM_S)
     return Moment(aim, after_batches=draw.randint(0, 2), wait_s=wait_s)
