@@ -46,6 +46,8 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
 
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for the programs that it runs
 _LOOPBACK = "127.0.0.1"
+# The work is in Python; a JVM that compiles less and collects in one thread leaves it the cores.
+_FRUGAL = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
@@ -81,7 +83,7 @@ def _chosen(settings: SparkSettings) -> dict[str, str]:
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.host": _LOOPBACK,
         "spark.driver.bindAddress": _LOOPBACK,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+        "spark.driver.extraJavaOptions": f"{_FRUGAL} -Dlog4j2.configurationFile={_LOGGING.as_uri()}",
         "spark.ui.enabled": str(settings.ui).lower(),
         "spark.jars": ",".join(str(jar) for jar in spark_jars()),
     }

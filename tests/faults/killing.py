@@ -30,8 +30,8 @@ class Kill:
         at_ns: when, epoch nanoseconds.
         batch: newest score batch that was logged, -1 before the first.
         in_flight: calls that the endpoint was answering just before.
-        reached: whether the files that the run left show it at its aim; a kill may come too late, or
-            when nothing leads there any more.
+        reached: whether the files that the run left show it at its aim; a kill may come too late,
+            or when nothing leads there any more.
         survivors: processes that outlived the JVM and had to be ended one by one.
         first_commit_s: from the start of the process to the first score batch it committed.
     """
