@@ -48,7 +48,7 @@ _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for the programs that
 _LOOPBACK = "127.0.0.1"
 # The work is in Python; a JVM that compiles less and collects in one thread leaves it the cores.
 _FRUGAL = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-_LOGGING = Path(__file__).with_name("log4j2.properties")
+_LOGGING = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
 def spark_session(settings: SparkSettings, name: str) -> SparkSession:
@@ -83,7 +83,7 @@ def _chosen(settings: SparkSettings) -> dict[str, str]:
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.host": _LOOPBACK,
         "spark.driver.bindAddress": _LOOPBACK,
-        "spark.driver.extraJavaOptions": f"{_FRUGAL} -Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+        "spark.driver.extraJavaOptions": f"{_FRUGAL} {_LOGGING}",
         "spark.ui.enabled": str(settings.ui).lower(),
         "spark.jars": ",".join(str(jar) for jar in spark_jars()),
     }
