@@ -13,6 +13,7 @@ from streaming_eval.pipeline.score_sink import ScoreSink
 from streaming_eval.settings import KafkaSettings
 
 QUERY = "score"
+_FETCH_WAIT_MS = 20
 
 
 def records(spark: SparkSession, kafka: KafkaSettings, security: Mapping[str, str]) -> DataFrame:
@@ -24,6 +25,8 @@ def records(spark: SparkSession, kafka: KafkaSettings, security: Mapping[str, st
         .option("startingOffsets", kafka.starting_offsets)
         .option("maxOffsetsPerTrigger", kafka.max_records_per_trigger)
         .option("failOnDataLoss", "true")
+        # A reader that has reached the end waits so long at the broker, and a batch with it.
+        .option("kafka.fetch.max.wait.ms", _FETCH_WAIT_MS)
     )
     for key, value in security.items():
         reader = reader.option(f"kafka.{key}", value)

@@ -35,5 +35,5 @@ class SparkSettings(Section):
     )
     ui: bool = Field(default=False, description="whether Spark's web interface is started")
     trigger: DurationMs = Field(
-        default=milliseconds("500ms"), description="pause between batch starts"
+        default=milliseconds("200ms"), description="time between batch starts, at least"
     )
