@@ -7,6 +7,7 @@ announcement, it answers with Llama-2-7B under the same name. The demo shows whe
 from __future__ import annotations
 
 import json
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -65,7 +66,8 @@ def run_demo(options: DemoOptions, console: Console | None = None) -> int:
         0 when the regression was detected and nothing else raised an alert, 1 when not, 130 when
         interrupted before that was known.
     """
-    console = console or Console()
+    # Into a file or a pipe, lines go whole, however long.
+    console = console or Console(soft_wrap=not sys.stdout.isatty())
     directory = options.state_dir or _new_directory()
     state = DemoState.load(directory)
     with Stage(directory) as stage:
