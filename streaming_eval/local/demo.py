@@ -7,6 +7,7 @@ announcement, it answers with Llama-2-7B under the same name. The demo shows whe
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 import uuid
@@ -68,6 +69,8 @@ def run_demo(options: DemoOptions, console: Console | None = None) -> int:
     """
     # Into a file or a pipe, lines go whole, however long.
     console = console or Console(soft_wrap=not sys.stdout.isatty())
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has them ignored
+        signal.signal(number, signal.default_int_handler)
     directory = options.state_dir or _new_directory()
     state = DemoState.load(directory)
     with Stage(directory) as stage:
