@@ -25,7 +25,7 @@ from streaming_eval.pipeline.monitor_rows import (
 )
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_processor import REPORT
-from streaming_eval.pipeline.series_report import SeriesReport
+from streaming_eval.pipeline.series_report import SeriesReport, one_per_series
 from streaming_eval.records import SeriesKey
 from streaming_eval.stats.levels import mean
 
@@ -88,7 +88,7 @@ class MonitorSink:
     def _commit(self, batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
         # All of the state must be consumed, by one action, whatever was committed before.
-        reports = [REPORT.unpack(row) for row in batch.collect()]
+        reports = one_per_series(REPORT.unpack(row) for row in batch.collect())
         now_ms = time.time_ns() // 1_000_000
         shown = estimates(reports, self._plan, self._intervals)
         opened = self._opened(reports, shown, now_ms)

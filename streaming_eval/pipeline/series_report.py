@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from streaming_eval.alerting import (
     Alarm,
@@ -71,4 +72,29 @@ def report(
         n_missing=after.n_missing,
         n_late=after.n_late,
         n_late_new=after.n_late - before.n_late,
+    )
+
+
+def one_per_series(reports: Iterable[SeriesReport]) -> list[SeriesReport]:
+    """The last report on each series, with what its earlier ones announced.
+
+    A batch advances a series once for its rows and once for each of its timers that expires.
+
+    Args:
+        reports: of one batch; those on one series in order.
+    """
+    latest: dict[str, SeriesReport] = {}
+    for new in reports:
+        old = latest.get(new.series_key)
+        latest[new.series_key] = new if old is None else _joined(old, new)
+    return list(latest.values())
+
+
+def _joined(old: SeriesReport, new: SeriesReport) -> SeriesReport:
+    return replace(
+        new,
+        closed_windows=old.closed_windows + new.closed_windows,
+        baseline_is_new=old.baseline_is_new or new.baseline_is_new,
+        alarm_is_new=old.alarm_is_new or new.alarm_is_new,
+        n_late_new=old.n_late_new + new.n_late_new,
     )
