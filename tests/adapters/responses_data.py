@@ -9,27 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
+from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.inference.cache_key import cache_key, canonical
 from streaming_eval.records import Response, Usage
 from tests.inference.requests import request
 
-SCHEMA = pa.schema(
-    [
-        ("cache_key", pa.string()),
-        ("endpoint", pa.string()),
-        ("api", pa.string()),
-        ("model", pa.string()),
-        ("revision", pa.string()),
-        ("request", pa.string()),
-        ("text", pa.string()),
-        ("finish_reason", pa.string()),
-        ("input_tokens", pa.int64()),
-        ("output_tokens", pa.int64()),
-        ("latency_ms", pa.float64()),
-        ("attempts", pa.int32()),
-        ("created_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
 CREATED = datetime(2025, 6, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 
 
@@ -75,7 +59,7 @@ class Responses:
 
     def __init__(self, directory: Path) -> None:
         self.uri = str(directory)
-        DeltaTable.create(self.uri, schema=SCHEMA)
+        DeltaTable.create(self.uri, schema=RESPONSES)
 
     @property
     def table(self) -> DeltaTable:
@@ -90,7 +74,7 @@ class Responses:
 
     def append_rows(self, rows: Sequence[dict[str, object]]) -> int:
         """Append one commit and return its version."""
-        write_deltalake(self.uri, pa.Table.from_pylist(list(rows), SCHEMA), mode="append")
+        write_deltalake(self.uri, pa.Table.from_pylist(list(rows), RESPONSES), mode="append")
         return self.version
 
     def files(self) -> list[Path]:
