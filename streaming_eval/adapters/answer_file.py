@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from streaming_eval.records import Response, Usage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _LOG = logging.getLogger(__name__)
 _LOCK_TIMEOUT_S = 300.0
@@ -33,7 +33,6 @@ _UNREADABLE = (
 _CREATE = f"""
     BEGIN IMMEDIATE;
     CREATE TABLE source (table_id TEXT NOT NULL, version INTEGER NOT NULL);
-    CREATE TABLE files (path TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE answers (
         cache_key BLOB PRIMARY KEY, text TEXT NOT NULL, finish_reason TEXT, input_tokens INTEGER,
         output_tokens INTEGER, latency_ms REAL, attempts INTEGER, created_ms INTEGER NOT NULL
@@ -112,17 +111,12 @@ class AnswerFile:
         self._db.execute("DELETE FROM source")
         self._db.execute("INSERT INTO source VALUES (?, ?)", value)
 
-    def files(self) -> set[str]:
-        """The data files whose rows are in, as paths below the table."""
-        return {path for (path,) in self._db.execute("SELECT path FROM files")}
-
-    def add(self, path: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Take in a data file's rows, in the order of the columns; the first of equal keys wins."""
+    def add(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Take in rows in the order of the columns; the first of equal keys wins."""
         self._db.executemany(_INSERT, rows)
-        self._db.execute("INSERT INTO files VALUES (?)", (path,))
 
     def clear(self) -> None:
-        for table in ("answers", "files", "source"):
+        for table in ("answers", "source"):
             self._db.execute(f"DELETE FROM {table}")
 
     @contextmanager

@@ -8,19 +8,16 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
 from streaming_eval.adapters.answer_file import AnswerFile, Source, unreadable
+from streaming_eval.adapters.delta_log import DataFile, DeltaLog
 from streaming_eval.errors import StorageError
 from streaming_eval.records import Response
 
@@ -46,9 +43,10 @@ class AnswerIndex:
     """
 
     def __init__(self, path: Path, table_uri: str) -> None:
-        self._path, self._root = path, table_uri
-        self._table: DeltaTable | None = None
+        self._path, self._root = path, Path(table_uri)
+        self._log = DeltaLog(self._root)
         self._version = -1
+        self._known = False  # whether the file is known to be of this very table
         try:
             self._file = AnswerFile(path)
         except (sqlite3.Error, OSError) as error:
@@ -57,8 +55,9 @@ class AnswerIndex:
     def refresh(self, version: int) -> None:
         """Make the answers of all commits up to `version` known; later ones may be, too.
 
-        The first process to come reads the new data files; others wait and find the work done. The
-        rows of a table that was made anew, and of files that left the table, are forgotten.
+        The first process to come reads the new data files; others wait and find the work done.
+        Compaction costs nothing. A table that was made anew, or some of whose rows were deleted or
+        changed, is read whole.
 
         Raises:
             StorageError: the table has no such version, or the index cannot be written.
@@ -91,6 +90,7 @@ class AnswerIndex:
                     "answer index %s cannot be read, making it anew: %s", self._path, error
                 )
             self._file.replace()
+            self._known = False
             self._ingest(self._version)
             return action()
         except sqlite3.Error as error:
@@ -106,55 +106,48 @@ class AnswerIndex:
             return
         with self._file.writing():
             source = self._file.source
-            if self._holds(source, version):
-                return
-            table = self._table = self._table_at(version)
-            files = _files(table)
-            known = self._file.files()
-            if not known.issubset(files):  # their names hold UUIDs and are never used again
-                _LOG.info("%s was made anew or rewritten; so is its index", self._root)
-                self._file.clear()
-                known = set()
-            for path in files:
-                if path not in known:
-                    self._add(path)
-            self._file.source = Source(str(table.metadata().id), table.version())
+            if source is None or not self._known:
+                source = self._begun(source)
+            if source.version < version:
+                source = self._followed(source, version)
+            if source.version < version:
+                raise StorageError(
+                    f"{self._root} is at version {source.version}; version {version} was announced"
+                )
+            self._file.source = source
+        self._known = True
 
-    def _add(self, path: str) -> None:
-        file = Path(self._root, path)
+    def _begun(self, source: Source | None) -> Source:
+        """Where to go on: at `source` if it is of this table, else with the table as it is."""
+        table_id, version, files = self._log.snapshot()
+        if source is not None and source.table_id == table_id and source.version <= version:
+            return source
+        return self._filled(table_id, version, files)
+
+    def _followed(self, source: Source, version: int) -> Source:
+        """Takes in the commits since; all rows anew where some were changed or are gone."""
         try:
-            self._file.add(path, _rows(file))
-        except (OSError, pa.ArrowException) as error:
-            raise StorageError(f"cannot read {file}: {error}") from error
+            commits = list(self._log.commits(source.version, version))
+        except StorageError:  # cleaned up: the index has not been used for a month
+            commits = []
+        if not commits or any(c.rewrites or c.table_id is not None for c in commits):
+            return self._filled(*self._log.snapshot())
+        for commit in commits:
+            self._add(commit.appended)
+        return Source(source.table_id, version)
 
-    def _holds(self, source: Source | None, version: int) -> bool:
-        """Whether another process has been here; known only for a table that was opened before."""
-        if source is None or self._table is None:
-            return False
-        return source.version >= version and source.table_id == str(self._table.metadata().id)
+    def _filled(self, table_id: str, version: int, files: Iterable[DataFile]) -> Source:
+        _LOG.info("filling the index of %s", self._root)
+        self._file.clear()
+        self._add(files)
+        return Source(table_id, version)
 
-    def _table_at(self, version: int) -> DeltaTable:
-        table = self._table
-        try:
-            if table is not None:
-                with suppress(DeltaError):  # perhaps it was made anew since it was opened
-                    table.update_incremental()
-            if table is None or table.version() < version:
-                table = DeltaTable(self._root)
-        except DeltaError as error:
-            raise StorageError(f"{self._root} is not a readable Delta table: {error}") from error
-        if table.version() < version:
-            raise StorageError(
-                f"{self._root} is at version {table.version()}; version {version} was announced"
-            )
-        return table
-
-
-def _files(table: DeltaTable) -> list[str]:
-    """The table's data files as paths below it, the oldest first."""
-    actions = pa.table(table.get_add_actions())
-    ordered = actions.sort_by([("modification_time", "ascending"), ("path", "ascending")])
-    return [unquote(path) for path in ordered["path"].to_pylist()]
+    def _add(self, files: Iterable[DataFile]) -> None:
+        for path in (self._root / file.path for file in files):
+            try:
+                self._file.add(_rows(path))
+            except (OSError, pa.ArrowException) as error:
+                raise StorageError(f"cannot read {path}: {error}") from error
 
 
 def _rows(path: Path) -> Iterator[Row]:
