@@ -21,8 +21,9 @@ from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS
 from streaming_eval.errors import StorageError
 
 _LOG = logging.getLogger(__name__)
-_COMMITS_PER_COMPACTION = 100
-_COMPACTED_BYTES = 64 * 1024 * 1024
+# Commits between two compactions, and to which size: small files are merged often, and large ones
+# seldom, so that no row is rewritten more than a few dozen times.
+_COMPACTIONS = ((1_000, 64 * 1024 * 1024), (25, 1024 * 1024))
 _SECONDS_PER_VACUUM = 86_400.0
 _KEPT_HOURS = 168
 
@@ -44,7 +45,8 @@ class Tables:
         self._root = root / "tables"
         self._clock = clock
         self._tables = {name: self._open(name) for name in SCHEMAS}
-        self._tended = {name: 0 for name in SCHEMAS}
+        self._compacted = {(name, size): 0 for name in SCHEMAS for _, size in _COMPACTIONS}
+        self._newest: dict[tuple[str, str], int] = {}
         self._vacuumed = {name: clock() for name in SCHEMAS}
 
     def uri(self, name: str) -> str:
@@ -67,15 +69,23 @@ class Tables:
             return False
         if rows.num_rows:
             properties = CommitProperties(app_transactions=[Transaction(app_id, version)])
+            # A write that fails may yet have been committed, so the log is asked again then.
+            del self._newest[name, app_id]
             write_deltalake(self._tables[name], rows, mode="append", commit_properties=properties)
+            self._newest[name, app_id] = version
         return True
 
     def committed(self, name: str, app_id: str, version: int) -> bool:
-        """Whether (`app_id`, `version`), or a later version, is in the table."""
-        table = self._tables[name]
-        table.update_incremental()
-        newest = table.transaction_version(app_id)
-        return newest is not None and newest >= version
+        """Whether (`app_id`, `version`), or a later version, is in the table.
+
+        The log is read for the first question only: nobody else writes under this application id.
+        """
+        if (name, app_id) not in self._newest:
+            table = self._tables[name]
+            table.update_incremental()
+            newest = table.transaction_version(app_id)
+            self._newest[name, app_id] = -1 if newest is None else newest
+        return self._newest[name, app_id] >= version
 
     def append_untracked(self, name: str, rows: pa.Table) -> None:
         """Appends rows that are idempotent by their own key, such as cached responses."""
@@ -128,9 +138,10 @@ class Tables:
 
     def _tend(self, name: str) -> None:
         table = self._tables[name]
-        if table.version() - self._tended[name] >= _COMMITS_PER_COMPACTION:
-            table.optimize.compact(target_size=_COMPACTED_BYTES)
-            self._tended[name] = table.version()
+        for commits, size in _COMPACTIONS:
+            if table.version() - self._compacted[name, size] >= commits:
+                table.optimize.compact(target_size=size)
+                self._compacted[name, size] = table.version()
         if self._clock() - self._vacuumed[name] >= _SECONDS_PER_VACUUM:
             table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
             self._vacuumed[name] = self._clock()

@@ -194,7 +194,7 @@ def test_a_table_to_which_others_have_added_columns_is_refused_at_the_start(
 def test_many_small_files_become_few_and_nothing_else_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables_module, "_COMMITS_PER_COMPACTION", 5)
+    monkeypatch.setattr(tables_module, "_COMPACTIONS", ((5, 64 * 1024),))
     tables = Tables(tmp_path)
     for n in range(5):
         assert len(DeltaTable(tables.uri("scores")).file_uris()) == n
