@@ -127,11 +127,6 @@ def read_spool(directory: Path) -> Iterator[PaidAnswer]:
         yield from read_file(path).answers
 
 
-def remove(path: Path) -> None:
-    """Delete one file whose answers are safe elsewhere; one that is gone already is no error."""
-    path.unlink(missing_ok=True)
-
-
 def _parse(line: bytes) -> PaidAnswer | None:
     checksum, separator, body = line[:8], line[8:9], line[9:]
     if separator != b" " or checksum != b"%08x" % crc32(body):

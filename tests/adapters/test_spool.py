@@ -18,7 +18,6 @@ from streaming_eval.adapters.spool import (
     list_files,
     read_file,
     read_spool,
-    remove,
 )
 from streaming_eval.errors import StorageError
 from streaming_eval.inference.cache_key import cache_key, canonical
@@ -111,13 +110,6 @@ def test_damage_is_counted_and_reported(file: Path, caplog: pytest.LogCaptureFix
     file.write_bytes(b"junk\n" + file.read_bytes() + b"torn")
     assert read_file(file).damaged == 2
     assert "2 damaged lines skipped" in caplog.text
-
-
-def test_a_removed_file_is_gone_and_may_be_removed_again(file: Path) -> None:
-    remove(file)
-    remove(file)
-    assert list_files(file.parent) == []
-    assert read_file(file).answers == ()
 
 
 def test_the_disk_is_told_at_most_each_second_and_at_the_end(
