@@ -23,8 +23,13 @@ _POLL_S = 0.05
 
 def run(directory: Path, report: Report, *, seconds: float = 40.0) -> None:
     """Measures open loop: latency counts from the planned time of each sample."""
-    floor = noop_batch_seconds(directory / "floor")
-    report.add("floor", "no-op micro-batch of this run, median", f"{floor:.2f} s")
+    floor = noop_batch_seconds(directory / "stock", "stock")
+    tuned = noop_batch_seconds(directory / "ours", "ours")
+    report.add(
+        "floor",
+        "no-op micro-batch of this run, median: Spark as it comes; with our session",
+        f"{floor:.2f} s; {tuned:.2f} s",
+    )
     with bench_job(directory / "job", LATENCY_MS, 64) as job:
         _bursts(job, report)
         ages = _ages(job, round(RATE_PER_S * seconds))

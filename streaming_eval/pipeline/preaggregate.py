@@ -13,12 +13,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streaming_eval.pipeline.sample_hash import Ids, hash_ids
 from streaming_eval.records import ALL_SEGMENTS, OTHER
-from streaming_eval.stats.levels import Scale, to_levels, uniforms
+from streaming_eval.stats.levels import Scale, mixed, to_levels, uniforms
 
 MISSING = -1
 _GROUP = ["model", "segment", "scorer", "evaluation_version", "against", "pane_ms"]
 _PARTS = _GROUP[:-1]
+_HASH = "sample_hash"
+
+READ = (
+    "sample_id",
+    "model",
+    "scorer",
+    "evaluation_version",
+    "event_time",
+    "scored_at",
+    "segments",
+    "value",
+    "paired_values",
+)
 
 PANE_COUNTS = pa.schema(
     [
@@ -54,18 +68,26 @@ def pane_counts(
 ) -> Iterator[pa.RecordBatch]:
     """One row per (series, pane) of all `batches`: sparse levels and how many scores lie on each.
 
-    Level -1 counts missing scores (failed or unparsable). `newest` is the newest event time of the
-    whole input and the same in every row, so that the engine's watermark advances but never drops
-    a row: which panes are late is decided where they can be counted.
+    Level -1 counts missing scores (failed or unparsable). Rounding depends on the sample's id and
+    the scorer alone, so a replay repeats it. `newest` is the newest event time of the whole input
+    and the same in every row, so that the engine's watermark advances but never drops a row: which
+    panes are late is decided where they can be counted.
     """
     some = [batch for batch in batches if batch.num_rows]
     if not some:
         return
-    table = pa.Table.from_batches(some)
+    table = _hashed(pa.Table.from_batches(some))
     parts = [part for key in layout.scales for part in _scorer_parts(table, key, layout)]
     if not parts:
         return
     yield from _grouped(pa.concat_tables(parts), _newest(table)).to_batches()
+
+
+def _hashed(table: pa.Table) -> pa.Table:
+    """The table with one hash per row; each distinct id is hashed once."""
+    ids = pc.dictionary_encode(table["sample_id"].combine_chunks())
+    hashes = hash_ids(ids.dictionary.to_pylist())
+    return table.append_column(_HASH, pa.array(hashes[ids.indices.to_numpy()]))
 
 
 def _newest(table: pa.Table) -> pa.Scalar:
@@ -87,7 +109,8 @@ def _scorer_parts(
     if not mine.num_rows:
         return
     scale = layout.scales[key]
-    own = _levels(mine["value"], scale, mine["sample_hash"])
+    salt = int(hash_ids([scorer])[0])
+    own = _levels(mine["value"], scale, mixed(mine[_HASH].to_numpy(), salt))
     yield from _by_segment(mine, own, "", key, layout)
     for candidate, others in layout.pairs.items():
         of_candidate = mine.filter(pc.equal(mine["model"], candidate))
@@ -95,15 +118,16 @@ def _scorer_parts(
             theirs = pc.map_lookup(of_candidate["paired_values"], pa.scalar(other), "first")
             answered = of_candidate.filter(pc.is_valid(theirs))
             difference = pc.subtract(answered["value"], pc.drop_null(theirs))
-            levels = _levels(difference, scale.difference(), answered["sample_hash"])
+            hashes = mixed(answered[_HASH].to_numpy(), salt)
+            levels = _levels(difference, scale.difference(), hashes)
             yield from _by_segment(answered, levels, other, key, layout)
 
 
-def _levels(values: pa.ChunkedArray, scale: Scale, hashes: pa.ChunkedArray) -> np.ndarray:
+def _levels(values: pa.ChunkedArray, scale: Scale, hashes: Ids) -> np.ndarray:
     known = pc.is_valid(values).to_numpy()
     levels = np.full(len(known), MISSING, dtype=np.int64)
     numbers = pc.drop_null(values).to_numpy()
-    levels[known] = to_levels(numbers, scale, uniforms(hashes.to_numpy()[known]))
+    levels[known] = to_levels(numbers, scale, uniforms(hashes[known]))
     return levels
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.uint64]
+from streaming_eval.pipeline.sample_hash import Ids
 
 
 class RecentSamples:
@@ -43,12 +40,6 @@ class RecentSamples:
             self._previous, self._current = self._current, np.empty(0, np.uint64)
             self._turned_ms = now_ms
         self._current = np.union1d(self._current, ids)
-
-
-def hash_ids(ids: Iterable[str]) -> Ids:
-    """64-bit BLAKE2b of each id."""
-    digests = b"".join(hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids)
-    return np.frombuffer(digests, np.uint64)
 
 
 def _contains(sorted_ids: Ids, ids: Ids) -> NDArray[np.bool_]:

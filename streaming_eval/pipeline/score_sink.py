@@ -23,7 +23,8 @@ from streaming_eval.adapters.checkpoint import query_id
 from streaming_eval.adapters.schemas import DEAD_LETTERS, SCORES
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.pipeline.gate import Gate
-from streaming_eval.pipeline.recent_samples import RecentSamples, hash_ids
+from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_steps import evaluated
 from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
 

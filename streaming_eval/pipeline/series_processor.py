@@ -18,10 +18,11 @@ from streaming_eval.pipeline.codec import Codec
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import MISSING
 from streaming_eval.pipeline.series_report import SeriesReport, report
+from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import SeriesKey
 
-STATE: Codec[SeriesState] = Codec(SeriesState)
-REPORT: Codec[SeriesReport] = Codec(SeriesReport)
+STATE: Codec[SeriesState] = Codec(SeriesState, "state")
+REPORT: Codec[SeriesReport] = Codec(SeriesReport, "report")
 # The layout's version is in the state's name: another layout is another state, never misread.
 STATE_NAME = f"series_v{SeriesState().version}"
 
@@ -37,6 +38,7 @@ class SeriesProcessor(StatefulProcessor):
         self._plan = plan
 
     def init(self, handle: StatefulProcessorHandle) -> None:
+        spare_the_collector()
         self._handle = handle
         self._state: ValueState = handle.getValueState(STATE_NAME, STATE.schema)
 
@@ -76,7 +78,8 @@ class SeriesProcessor(StatefulProcessor):
         after, closed = expire(counted, watermark_ms, plan)
         self._state.update(STATE.pack(after))
         self._wake_when_windows_close(before.windows, after.windows, plan.window_ms)
-        yield REPORT.row(report(key, before, after, closed, plan))
+        (text,) = REPORT.pack(report(key, before, after, closed, plan))
+        yield Row(**{REPORT.column: text})
 
     def _wake_when_windows_close(
         self, before: tuple[Pane, ...], after: tuple[Pane, ...], window_ms: int

@@ -16,9 +16,9 @@ from streaming_eval.settings import SparkSettings
 
 _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
-# State outlives the code, so its encoding is fixed before the first release: Avro can evolve,
-# format 2 keeps one lineage under task retries. Speculation would pay twice. `spark.redaction`
-# does not know API keys by default.
+# State is one column of text, whose layout is ours; format 2 keeps one lineage under task retries.
+# Speculation would pay twice. Generated code is for rows, of which the JVM sees hardly any.
+# `spark.redaction` does not know API keys by default.
 GUARANTEES: Mapping[str, str] = MappingProxyType(
     {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -26,10 +26,12 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
         "spark.sql.streaming.stateStore.providerClass": _ROCKSDB,
         "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
         "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
-        "spark.sql.streaming.stateStore.encodingFormat": "avro",
+        "spark.sql.streaming.stateStore.encodingFormat": "unsaferow",
         "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
         "spark.sql.streaming.minBatchesToRetain": "20",
         "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.session.timeZone": "UTC",
         "spark.speculation": "false",
         "spark.python.worker.reuse": "true",
@@ -43,6 +45,18 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Without its native library Hadoop starts a process (`chmod`, `readlink`) several times for every
+# file that it creates and renames. These two start one. The lease keeps a second writer out, which
+# the default manager would notice.
+LOCAL_FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.sql.streaming.checkpointFileManagerClass": (
+            "org.apache.spark.sql.execution.streaming.checkpointing."
+            "FileSystemBasedCheckpointFileManager"
+        ),
+    }
+)
 
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for the programs that it runs
 _LOOPBACK = "127.0.0.1"
@@ -65,7 +79,7 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     os.environ["JAVA_HOME"] = str(java_home(find_java()))
     builder = SparkSession.builder.appName(name)
-    for key, value in (_chosen(settings) | dict(GUARANTEES)).items():
+    for key, value in (_chosen(settings) | dict(LOCAL_FILES) | dict(GUARANTEES)).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

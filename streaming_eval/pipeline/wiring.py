@@ -39,7 +39,8 @@ from streaming_eval.pipeline.lag import LagWatch
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
 from streaming_eval.pipeline.observers import observe_monitored, observe_scored
 from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
-from streaming_eval.pipeline.recent_samples import RecentSamples, hash_ids
+from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
 from streaming_eval.pipeline.worker import ScorePlan
@@ -102,7 +103,9 @@ class Job:
         """Starts the score query and the monitor query."""
         settings, trigger_ms = self._settings, self._settings.spark.trigger
         records = score_query.records(spark, settings.kafka, self._java_security)
-        scores = monitor_query.scores(spark, self._tables.uri("scores"))
+        counts = monitor_query.pane_counts_of(
+            spark, Path(self._tables.uri("scores")), self._monitor, settings.spark.partitions
+        )
         score_checkpoint = self.checkpoint(score_query.QUERY)
         monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
         return [
@@ -110,7 +113,7 @@ class Job:
                 records, self._score_sink(score_checkpoint), score_checkpoint, trigger_ms
             ),
             monitor_query.start(
-                monitor_query.reports(scores, self._monitor),
+                monitor_query.reports(counts, self._monitor),
                 self._monitor_sink(monitor_checkpoint),
                 monitor_checkpoint,
                 trigger_ms,

@@ -23,6 +23,7 @@ from streaming_eval.formats.limits import Limits
 from streaming_eval.formats.native import parse
 from streaming_eval.inference.evaluate import EvaluationPlan, SampleScore, evaluate
 from streaming_eval.pipeline.score_rows import Evaluated, dead_letters_table, scores_table
+from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import DeadLetter, KafkaRecord, Sample
 
 BLOBS = "kind string, payload binary"
@@ -59,6 +60,7 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         records = [record for batch in batches for record in _records(batch)]
         if not records:
             return
+        spare_the_collector()
         runtime = runtime_for(plan.runtime)
         with runtime.batch(context.responses_version, context.spool) as calls, _no_collection():
             evaluated, letters = runtime.run(_evaluate_all(records, plan, calls))

@@ -77,6 +77,18 @@ def uniforms(hashes: NDArray[np.int64] | NDArray[np.uint64]) -> Floats:
     return top_bits.astype(np.float64) * 2.0**-53
 
 
+def mixed(hashes: NDArray[np.uint64], salt: int) -> NDArray[np.uint64]:
+    """Hashes that look independent of `hashes` and of those mixed with any other salt.
+
+    The finaliser of SplitMix64 (Steele, Lea, Flood 2014, "Fast Splittable Pseudorandom Number
+    Generators"), with the multipliers of Stafford's variant 13.
+    """
+    z = hashes + np.uint64(salt)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
 def to_levels(values: ArrayLike, scale: Scale, uniforms: Floats) -> Counts:
     """The level of each value, rounded up with probability equal to the part beyond the grid point.
 

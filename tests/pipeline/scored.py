@@ -14,7 +14,7 @@ _READ = pa.schema(
     [
         *(SCORES.field(name) for name in ("model", "scorer", "evaluation_version", "event_time")),
         *(SCORES.field(name) for name in ("segments", "value", "paired_values", "scored_at")),
-        ("sample_hash", pa.int64()),
+        SCORES.field("sample_id"),
     ]
 )
 
@@ -30,7 +30,7 @@ class Scored:
     segments: Mapping[str, str] = field(default_factory=dict)
     value: float | None = 1.0
     paired: Mapping[str, float] = field(default_factory=dict)
-    hash: int = 0
+    id: str = "a"
     scored_ms: int = 10**12
 
 
@@ -47,7 +47,7 @@ def batch(rows: Iterable[Scored]) -> pa.RecordBatch:
                 "value": r.value,
                 "paired_values": list(r.paired.items()),
                 "scored_at": instant(r.scored_ms),
-                "sample_hash": r.hash,
+                "sample_id": r.id,
             }
             for r in rows
         ],

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.pipeline.preaggregate import PANE_COUNTS, SeriesLayout, pane_counts
+from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.records import ALL_SEGMENTS, OTHER, SeriesKey
-from streaming_eval.stats.levels import Scale, to_levels, uniforms
+from streaming_eval.stats.levels import Scale, mixed, to_levels, uniforms
 from tests.pipeline.scored import Scored, batch
 
 PANE_MS = 60_000
@@ -46,7 +46,7 @@ ROWS = st.lists(
         ),
         value=st.none() | st.floats(-10.0, 12_000.0),
         paired=st.dictionaries(MODELS, st.floats(0.0, 10_000.0)),
-        hash=st.integers(-(2**63), 2**63 - 1),
+        id=st.text("abø", max_size=3),
     ),
     max_size=25,
 )
@@ -62,7 +62,7 @@ def one_by_one(rows: Iterable[Scored], layout: SeriesLayout) -> Counts:
             continue
         for against, value in _values(row, layout):
             grid = scale.difference() if against else scale
-            level = -1 if value is None else _level(value, grid, row.hash)
+            level = -1 if value is None else _level(value, grid, row.id, row.scorer)
             model = row.model if row.model in layout.models else OTHER
             for segment in _segments(row, layout):
                 key = SeriesKey(model, segment, row.scorer, row.version, against)
@@ -85,8 +85,10 @@ def _segments(row: Scored, layout: SeriesLayout) -> Iterator[str]:
             yield f"{name}={value if value in allowed else OTHER}"
 
 
-def _level(value: float, scale: Scale, sample_hash: int) -> int:
-    return int(to_levels([value], scale, uniforms(np.array([sample_hash], np.int64)))[0])
+def _level(value: float, scale: Scale, sample_id: str, scorer: str) -> int:
+    (salt,) = hash_ids([scorer])
+    share = uniforms(mixed(hash_ids([sample_id]), int(salt)))
+    return int(to_levels([value], scale, share)[0])
 
 
 def counted(batches: Sequence[pa.RecordBatch], layout: SeriesLayout = LAYOUT) -> Counts:

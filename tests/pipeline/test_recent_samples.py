@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming_eval.pipeline.recent_samples import RecentSamples, hash_ids
+from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.sample_hash import hash_ids
 
 HORIZON_MS = 1_000
 BATCHES = st.lists(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 from hypothesis import given
 from hypothesis import settings as budget
@@ -72,16 +72,9 @@ def _rows(scores: Iterable[Score]) -> list[Row]:
 
 
 def _report(row: Row) -> SeriesReport:
-    """An output row as Spark gives it back: by the schema's names, in the schema's order."""
-    value: dict[str, Any] = row.asDict()
-    assert list(value) == REPORT.schema.fieldNames()
-    return REPORT.unpack(_values(value))
-
-
-def _values(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return tuple(_values(v) for v in value.values())
-    return [_values(v) for v in value] if isinstance(value, list) else value
+    """An output row as Spark gives it back: by the schema's names."""
+    assert list(row.asDict()) == REPORT.schema.fieldNames()
+    return REPORT.unpack(row)
 
 
 def fed(scores: Sequence[Score], cuts: Iterable[int]) -> Step:

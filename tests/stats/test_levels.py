@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_eval.stats.levels import Scale, level_values, mean, to_levels, uniforms
+from streaming_eval.stats.levels import Scale, level_values, mean, mixed, to_levels, uniforms
 
 JUDGE = Scale(1, 3, True, 3)
 LATENCY = Scale(0, 60_000, False, 65)
@@ -99,3 +99,14 @@ def test_the_mean_agrees_with_spelling_every_score_out(counts: list[int]) -> Non
     few[0] += 1
     spelt_out = np.repeat(level_values(len(few)), few)
     assert mean(few) == pytest.approx(spelt_out.mean())
+
+
+def test_mixed_hashes_are_uniform_and_one_salt_tells_nothing_of_another() -> None:
+    hashes = np.arange(100_000, dtype=np.uint64)  # as badly mixed as can be
+    one, other = (uniforms(mixed(hashes, salt)) for salt in (1, 2**64 - 3))
+    for numbers in (one, other):
+        assert np.abs(np.histogram(numbers, bins=10, range=(0, 1))[0] / 100_000 - 0.1).max() < 0.005
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.015
+    assert len(np.unique(mixed(hashes, 7))) == 100_000
+    assert mixed(hashes[:1], 0).tolist() == [0]
+    assert mixed(hashes, 7)[3] == mixed(hashes[3:], 7)[0]

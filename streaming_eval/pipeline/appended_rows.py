@@ -1,0 +1,133 @@
+"""A Delta table's appended rows as a stream that Spark reads through Python, transformed as read.
+
+It stands where Delta's own source would: that one spends 0.2 s per batch on building the table's
+state before the first row is read, and its rows would reach Python by way of the JVM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+from pyspark.sql.streaming.datasource import ReadLimit, ReadMaxRows
+from pyspark.sql.types import StructType
+
+from streaming_eval.adapters.delta_log import NOTHING_READ, DataFile, DeltaLog
+from streaming_eval.errors import StorageError
+from streaming_eval.pipeline.worker_memory import spare_the_collector
+
+Transform = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+_FORMAT = "streaming-eval-appended-rows"
+_ROWS_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedRows:
+    """What to read and what to make of it.
+
+    Attributes:
+        root: the table's directory.
+        columns: those that `transform` needs.
+        transform: from rows to the stream's rows; a large task is transformed in parts.
+        schema: of the stream's rows, as Spark's DDL.
+        max_rows: of the table, per micro-batch.
+        tasks: how many share a micro-batch.
+    """
+
+    root: Path
+    columns: tuple[str, ...]
+    transform: Transform
+    schema: str
+    max_rows: int
+    tasks: int
+
+
+def appended_rows(spark: SparkSession, plan: AppendedRows) -> DataFrame:
+    """The stream, from the table's first row on."""
+
+    class Source(DataSource):
+        @classmethod
+        def name(cls) -> str:
+            return _FORMAT
+
+        def schema(self) -> str:
+            return plan.schema
+
+        def streamReader(self, schema: StructType) -> DataSourceStreamReader:
+            return AppendedRowsReader(plan)
+
+    spark.dataSource.register(Source)
+    return spark.readStream.format(_FORMAT).load()
+
+
+@dataclass(frozen=True)
+class _Files(InputPartition):
+    paths: tuple[str, ...]
+
+
+class AppendedRowsReader(DataSourceStreamReader):
+    """Offsets are `{"version": v}`: every commit up to and including `v` has been read.
+
+    It begins with the table as it is, since old commits may name files that are compacted away.
+    A commit that deletes or changes rows is passed over: it brings no new ones.
+    """
+
+    def __init__(self, plan: AppendedRows) -> None:
+        self._plan = plan
+        self._log = DeltaLog(plan.root)
+
+    def initialOffset(self) -> dict[str, int]:
+        return {"version": NOTHING_READ}
+
+    def getDefaultReadLimit(self) -> ReadLimit:
+        return ReadMaxRows(self._plan.max_rows)
+
+    def latestOffset(self, start: dict[str, int], limit: ReadLimit) -> dict[str, int]:
+        version = start["version"]
+        if version == NOTHING_READ:
+            return {"version": self._log.snapshot()[1]}
+        return {"version": self._log.reach(version, self._plan.max_rows)}
+
+    def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[InputPartition]:
+        files = sorted(self._files(start["version"], end["version"]), key=lambda f: -f.rows)
+        shares = [files[i :: self._plan.tasks] for i in range(self._plan.tasks)]
+        return [_Files(tuple(file.path for file in share)) for share in shares if share]
+
+    def read(self, partition: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - as in pyspark
+        spare_the_collector()
+        for batches in _chunks(self._batches(partition.paths), _ROWS_AT_ONCE):
+            yield from self._plan.transform(batches)
+
+    def _files(self, after: int, upto: int) -> list[DataFile]:
+        if after == NOTHING_READ:
+            return self._log.snapshot(upto)[2]
+        return [file for commit in self._log.commits(after, upto) for file in commit.appended]
+
+    def _batches(self, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
+        for path in paths:
+            try:
+                with pq.ParquetFile(self._plan.root / path) as file:
+                    yield from file.iter_batches(columns=list(self._plan.columns))
+            except FileNotFoundError:
+                raise StorageError(
+                    f"{self._plan.root / path} was compacted and deleted before it was read; a new "
+                    "checkpoint begins with the table as it is"
+                ) from None
+
+
+def _chunks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+    """Consecutive batches in lists of at least `rows` rows; the last may have fewer."""
+    chunk: list[pa.RecordBatch] = []
+    for batch in batches:
+        chunk.append(batch)
+        if sum(b.num_rows for b in chunk) >= rows:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
