@@ -44,6 +44,7 @@ def _session(kind: str) -> SparkSession:
 
 def _measure(kind: str, checkpoint: Path) -> float:
     spark = _session(kind)
+    spark.sparkContext.setLogLevel("ERROR")
     rows = spark.readStream.format("rate").option("rowsPerSecond", _ROWS_PER_S).load()
     query = (
         rows.writeStream.format("noop")
