@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from streaming_eval.errors import EnvironmentProblem
 
@@ -33,9 +34,16 @@ class ServerProcess:
         name: for messages.
         command: absolute path of the program, then its arguments.
         log: file to which its output is appended.
+        environment: its variables beside our own.
     """
 
-    def __init__(self, name: str, command: Sequence[str | Path], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name = name
         self.log = log
         tether = [sys.executable, "-I", "-S", str(_TETHERED), str(os.getpid())]
@@ -47,6 +55,7 @@ class ServerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=os.environ | dict(environment),
             )
 
     @property

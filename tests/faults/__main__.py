@@ -22,12 +22,19 @@ from tests.faults.fault_hostile import hostile
 from tests.faults.fault_kill import kill
 from tests.faults.fault_second_job import second_job
 from tests.faults.fault_sigterm import sigterm
+from tests.faults.fault_workers import workers
 from tests.faults.job import JobError
 from tests.faults.options import Options
 from tests.faults.site import LARGEST_MESSAGE_BYTES, Site
 
 FAULTS: Mapping[str, Callable[[Site, Options, Checks], None]] = MappingProxyType(
-    {"second-job": second_job, "sigterm": sigterm, "hostile": hostile, "kill": kill}
+    {
+        "second-job": second_job,
+        "sigterm": sigterm,
+        "hostile": hostile,
+        "workers": workers,
+        "kill": kill,
+    }
 )
 
 

@@ -88,7 +88,7 @@ class Site:
         self, name: str, latency_ms: float, *, port: int | None = None, synthetic: bool = False
     ) -> RecordedEndpoint:
         """The endpoint of the place of that name, not started yet."""
-        directory = self._made(name)
+        directory = self.made(name)
         return RecordedEndpoint(
             Behaviour(latency_ms=latency_ms),
             call_log=_call_log(directory),
@@ -110,16 +110,17 @@ class Site:
 
         The endpoint has the same name unless another is given.
         """
-        directory = self._made(name)
+        directory = self.made(name)
         configuration = directory / "streaming-eval.yaml"
         addresses = Addresses(self.bootstrap_servers, endpoint.base_url, exporter_port=0)
         topics = {"kafka.topic": topic, "kafka.dead_letter_topic": dead_letter_topic(topic)}
-        call_log = _call_log(self._made(endpoint_name or name))
+        call_log = _call_log(self.made(endpoint_name or name))
         place = Place(directory, configuration, call_log, {**topics, **settings})
         write_configuration(configuration, place.root, addresses)
         return place
 
-    def _made(self, name: str) -> Path:
+    def made(self, name: str) -> Path:
+        """The directory of that name; made where missing."""
         directory = self._directory / name
         directory.mkdir(parents=True, exist_ok=True)
         return directory
