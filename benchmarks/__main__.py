@@ -9,11 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import freshness, sink, throughput
+from benchmarks import client, freshness, sink, throughput
 from benchmarks.report import Report
 
 _BENCHMARKS: dict[str, Callable[[Path, Report], None]] = {
     "sink": sink.run,
+    "client": client.run,
     "throughput": throughput.run,
     "freshness": freshness.run,
 }

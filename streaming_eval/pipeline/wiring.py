@@ -145,7 +145,7 @@ class Job:
             self._observe_scored,
         )
         return ScoreSink(
-            self._score_plan(), outlets, checkpoint, self._settings.spark.partitions, self.gate
+            self.score_plan(), outlets, checkpoint, self._settings.spark.partitions, self.gate
         )
 
     def _monitor_sink(self, checkpoint: Path) -> MonitorSink:
@@ -157,7 +157,8 @@ class Job:
         outlets = MonitorOutlets(Tables(self._root), self._observe_monitored)
         return MonitorSink(self._monitor, intervals, outlets, checkpoint, self.gate)
 
-    def _score_plan(self) -> ScorePlan:
+    def score_plan(self) -> ScorePlan:
+        """Everything that the workers need."""
         settings = self._settings
         limits = settings.limits
         return ScorePlan(
