@@ -1,4 +1,4 @@
-"""Measures and prints: `python -m benchmarks [--only throughput,freshness,sink]`."""
+"""Measures and prints: `python -m benchmarks [--only NAMES]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import client, freshness, sink, throughput
+from benchmarks import client, freshness, seed, sink, throughput
 from benchmarks.report import Report
 
 _BENCHMARKS: dict[str, Callable[[Path, Report], None]] = {
@@ -17,6 +17,7 @@ _BENCHMARKS: dict[str, Callable[[Path, Report], None]] = {
     "client": client.run,
     "throughput": throughput.run,
     "freshness": freshness.run,
+    "seed": seed.run,
 }
 
 
