@@ -20,7 +20,7 @@ from spark_llm_eval.orchestrator.runner import EvaluationRunner, RunnerConfig
 
 
 @register_metric
-class TolerantContains(ContainsMetric):  # type: ignore[misc] - its package is not here
+class TolerantContains(ContainsMetric):  # type: ignore[misc]
     """Its own `contains`, which refuses the `queries` that its runner passes."""
 
     name = "tolerant_contains"
