@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import client, freshness, seed, sink, throughput
+from benchmarks import client, freshness, seed, sink, tail, throughput
 from benchmarks.report import Report
 
 _BENCHMARKS: dict[str, Callable[[Path, Report], None]] = {
     "sink": sink.run,
     "client": client.run,
     "throughput": throughput.run,
+    "tail": tail.run,
     "freshness": freshness.run,
     "seed": seed.run,
 }

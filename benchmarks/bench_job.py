@@ -7,11 +7,12 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 from deltalake import DeltaTable
@@ -84,13 +85,23 @@ class BenchJob:
 
 @contextmanager
 def bench_job(
-    directory: Path, latency_ms: float, in_flight: int, *, scorers: Sequence[str] = ("contains",)
+    directory: Path,
+    behaviour: Behaviour,
+    in_flight: int,
+    settings: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[BenchJob]:
-    """Everything started, and stopped at the end of the block."""
+    """Everything started, and stopped at the end of the block.
+
+    Args:
+        directory: for all state.
+        behaviour: of the model endpoint.
+        in_flight: requests open at once, in all.
+        settings: key to value, above the job's other settings.
+    """
     with (
         KafkaBroker(directory / "kafka") as broker,
         RecordedEndpoint(
-            Behaviour(latency_ms=latency_ms),
+            behaviour,
             synthetic=True,
             call_log=directory / "calls.jsonl",
             directory=directory,
@@ -101,12 +112,11 @@ def bench_job(
         (port,) = free_ports(1)
         configuration = directory / "bench.yaml"
         configuration.write_text(
-            yaml.safe_dump(
-                _settings(directory, broker, endpoint.base_url, port, in_flight, scorers)
-            )
+            yaml.safe_dump(_settings(directory, broker, endpoint.base_url, port, in_flight))
         )
         command = [sys.executable, "-m", "streaming_eval.cli", "run", "--config"]
-        job = ServerProcess("the job", [*command, configuration], directory / "job.log")
+        changes = [f"--set={key}={value}" for key, value in settings.items()]
+        job = ServerProcess("the job", [*command, configuration, *changes], directory / "job.log")
         try:
             job.wait_until(lambda: _ready(port), _START_LIMIT_S)
             writer = TopicWriter(broker.bootstrap_servers, TOPIC)
@@ -121,7 +131,6 @@ def _settings(
     base_url: str,
     port: int,
     in_flight: int,
-    scorers: Sequence[str],
 ) -> dict[str, object]:
     return {
         "version": 1,
@@ -131,7 +140,7 @@ def _settings(
         "production_models": ["production"],
         "endpoints": {"synthetic": {"base_url": base_url, "max_in_flight": in_flight}},
         "candidates": [{"name": "candidate", "endpoint": "synthetic", "model": MODEL}],
-        "scorers": [{"kind": kind} for kind in scorers],
+        "scorers": [{"kind": "contains"}],
         "monitor": {"pane": "10s", "window": "24h"},
         "exporter": {"port": port},
     }

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.bench_job import BenchJob, bench_job
 from benchmarks.noop_floor import noop_batch_seconds
 from benchmarks.report import Report
+from streaming_eval.local.behaviour import Behaviour
 
 RATE_PER_S = 50.0
 LATENCY_MS = 50.0
@@ -30,7 +31,7 @@ def run(directory: Path, report: Report, *, seconds: float = 40.0) -> None:
         "no-op micro-batch of this run, median: Spark as it comes; with our session",
         f"{floor:.2f} s; {tuned:.2f} s",
     )
-    with bench_job(directory / "job", LATENCY_MS, 64) as job:
+    with bench_job(directory / "job", Behaviour(latency_ms=LATENCY_MS), 64) as job:
         _bursts(job, report)
         ages = _ages(job, round(RATE_PER_S * seconds))
         p50, p99 = np.percentile(ages, (50, 99))

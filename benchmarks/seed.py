@@ -17,6 +17,7 @@ from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
 from streaming_eval.adapters.jars import jar_cache
 from streaming_eval.adapters.java import find_java, java_home
+from streaming_eval.local.behaviour import Behaviour
 
 _RELEASE = "spark-llm-eval==0.1.3"
 # What the release was made for; later ones of these refuse to work with it.
@@ -53,7 +54,8 @@ def run(directory: Path, report: Report, *, pairs: int = 3) -> None:
         pairs: counted pairs.
     """
     for latency_ms in (50.0, 0.0):
-        with bench_job(directory / f"{latency_ms:g}", latency_ms, _IN_FLIGHT) as job:
+        behaviour = Behaviour(latency_ms=latency_ms)
+        with bench_job(directory / f"{latency_ms:g}", behaviour, _IN_FLIGHT) as job:
             for seed in _SEEDS:
                 if seed.latency_ms == latency_ms:
                     _compare(job, seed, pairs, report)

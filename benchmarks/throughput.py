@@ -12,6 +12,7 @@ from benchmarks.bare_client import bare_rate
 from benchmarks.bench_job import MODEL, BenchJob, bench_job
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
+from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.call_log import read_calls
 
 LATENCY_MS = 50.0
@@ -29,7 +30,7 @@ def run(directory: Path, report: Report, *, samples: int = 24_000, pairs: int = 
         samples: per run.
         pairs: counted pairs of ours and bare.
     """
-    with bench_job(directory, LATENCY_MS, IN_FLIGHT) as job:
+    with bench_job(directory, Behaviour(latency_ms=LATENCY_MS), IN_FLIGHT) as job:
         scored = 0
 
         def ours() -> float:
