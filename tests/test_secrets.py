@@ -40,7 +40,7 @@ def test_strict_validation_names_every_missing_secret_with_its_line() -> None:
         "endpoints.judges.api_key_file",
     ]
     assert "environment variable VLLM_KEY is not set" in lines[0]
-    assert lines[0].startswith(f"{EVERYTHING}:28: ")
+    assert lines[0].startswith(f"{EVERYTHING}:29: ")
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from streaming_eval.inference.freshness import tie_break
 from streaming_eval.records import Response, Usage
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _LOG = logging.getLogger(__name__)
-_LOCK_TIMEOUT_S = 300.0
+_LOCK_TIMEOUT_MS = 300_000
+_SCRUB_TIMEOUT_MS = 2_000
 _WAL_PAGES = 8_192
 _UNREADABLE = (
     sqlite3.SQLITE_CORRUPT,
@@ -37,6 +39,9 @@ _CREATE = f"""
         cache_key BLOB PRIMARY KEY, text TEXT NOT NULL, finish_reason TEXT, input_tokens INTEGER,
         output_tokens INTEGER, latency_ms REAL, attempts INTEGER, created_ms INTEGER NOT NULL
     );
+    CREATE TABLE changes (n INTEGER NOT NULL);
+    INSERT INTO changes VALUES (0);
+    CREATE TRIGGER replaced AFTER UPDATE ON answers BEGIN UPDATE changes SET n = n + 1; END;
     PRAGMA user_version = {SCHEMA_VERSION};
     COMMIT;
 """
@@ -44,7 +49,17 @@ _SELECT = """
     SELECT text, finish_reason, input_tokens, output_tokens, latency_ms, attempts, created_ms
     FROM answers WHERE cache_key = ?
 """
-_INSERT = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = """
+    INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (cache_key) DO UPDATE SET
+        text = excluded.text, finish_reason = excluded.finish_reason,
+        input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+        latency_ms = excluded.latency_ms, attempts = excluded.attempts,
+        created_ms = excluded.created_ms
+    WHERE excluded.created_ms > created_ms
+       OR (excluded.created_ms = created_ms AND tie_break(excluded.text) < tie_break(text))
+"""
+_CHANGED = "UPDATE changes SET n = n + 1"
 
 
 class Source(NamedTuple):
@@ -111,13 +126,48 @@ class AnswerFile:
         self._db.execute("DELETE FROM source")
         self._db.execute("INSERT INTO source VALUES (?, ?)", value)
 
-    def add(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """Take in rows in the order of the columns; the first of equal keys wins."""
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Changes whenever an answer was replaced or removed, and not when one was only added."""
+        (changes,) = self._db.execute("SELECT n FROM changes").fetchone()
+        return self._generation, changes
+
+    def __len__(self) -> int:
+        (count,) = self._db.execute("SELECT count(*) FROM answers").fetchone()
+        return int(count)
+
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take in rows in the order of the columns; of equal keys the newest answer wins."""
         self._db.executemany(_INSERT, rows)
+
+    def remove(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take out those rows that are still the answers to their keys."""
+        gone = ((row[0], row[-1]) for row in rows)
+        self._db.executemany("DELETE FROM answers WHERE cache_key = ? AND created_ms = ?", gone)
+        self._db.execute(_CHANGED)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take out the answers to these cache keys."""
+        digests = ((bytes.fromhex(key),) for key in keys)
+        self._db.executemany("DELETE FROM answers WHERE cache_key = ?", digests)
+        self._db.execute(_CHANGED)
 
     def clear(self) -> None:
         for table in ("answers", "source"):
             self._db.execute(f"DELETE FROM {table}")
+        self._db.execute(_CHANGED)
+
+    def scrub(self) -> bool:
+        """Empty the write-ahead log, where removed answers can still be; False: it is in use.
+
+        The file itself holds nothing of them: SQLite writes zeros over what is deleted.
+        """
+        self._db.execute(f"PRAGMA busy_timeout = {_SCRUB_TIMEOUT_MS}")
+        try:
+            (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT_MS}")
+        return not busy
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[None]:
@@ -166,12 +216,14 @@ def _generations(path: Path) -> list[tuple[int, Path]]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(
-        path, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        path, timeout=_LOCK_TIMEOUT_MS / 1_000, isolation_level=None, check_same_thread=False
     )
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA secure_delete = ON")
         db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        db.create_function("tie_break", 1, tie_break, deterministic=True)
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             db.executescript(_CREATE)

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
-from operator import itemgetter
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TypeVar
 
 from streaming_eval.adapters.answer_file import AnswerFile, Source, unreadable
-from streaming_eval.adapters.delta_log import DataFile, DeltaLog
+from streaming_eval.adapters.answer_rows import answer_rows, changes
+from streaming_eval.adapters.delta_log import Commit, DataFile, DeltaLog
+from streaming_eval.adapters.delta_rewrite import read_rewrite
 from streaming_eval.errors import StorageError
+from streaming_eval.inference.recent_answers import RecentAnswers
 from streaming_eval.records import Response
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 _LOG = logging.getLogger(__name__)
-_ROWS_AT_ONCE = 16_384
-_KEPT = ("text", "finish_reason", "input_tokens", "output_tokens", "latency_ms", "attempts")
-_COLUMNS = ("cache_key", "request", *_KEPT, "created_at")
+_REMEMBERED_CHARS = 32 * 1024 * 1024
 
 
 class AnswerIndex:
@@ -37,16 +32,22 @@ class AnswerIndex:
     Args:
         path: where the file lies, but for its generation; directories are made as needed.
         table_uri: local path of the `responses` Delta table.
+        remembered_chars: of the texts that this process keeps in memory, about.
 
     Raises:
         StorageError: the index cannot be made there.
     """
 
-    def __init__(self, path: Path, table_uri: str) -> None:
+    def __init__(
+        self, path: Path, table_uri: str, remembered_chars: int = _REMEMBERED_CHARS
+    ) -> None:
         self._path, self._root = path, Path(table_uri)
+        self._remembered_chars = remembered_chars
         self._log = DeltaLog(self._root)
         self._version = -1
         self._known = False  # whether the file is known to be of this very table
+        self._stamp: tuple[int, int] | None = None
+        self._recent = RecentAnswers(remembered_chars)
         try:
             self._file = AnswerFile(path)
         except (sqlite3.Error, OSError) as error:
@@ -56,8 +57,9 @@ class AnswerIndex:
         """Make the answers of all commits up to `version` known; later ones may be, too.
 
         The first process to come reads the new data files; others wait and find the work done.
-        Compaction costs nothing. A table that was made anew, or some of whose rows were deleted or
-        changed, is read whole.
+        Compaction and what this program removes cost little; where others have deleted or changed
+        rows, the files that held them are read. A table that was made anew is read whole, and so is
+        one whose old files or commits are gone before they were read.
 
         Raises:
             StorageError: the table has no such version, or the index cannot be written.
@@ -68,12 +70,23 @@ class AnswerIndex:
 
     def get(self, key: str) -> Response | None:
         """The stored response to one cache key, marked `cached`."""
-        return self._guarded(lambda: self._file.get(key))
+        found = self._recent.get(key)
+        if found is None and (found := self._guarded(lambda: self._file.get(key))) is not None:
+            self._recent.remember(key, found)
+        return found
 
     def lookup(self, keys: Iterable[str]) -> dict[str, Response]:
         """The stored responses to those of the cache keys that have one."""
         wanted = tuple(keys)
         return self._guarded(lambda: self._select(wanted))
+
+    def __len__(self) -> int:
+        """How many answers there are, each key once."""
+        return self._guarded(lambda: len(self._file))
+
+    def scrub(self) -> bool:
+        """Leave no trace of removed answers in the file; False: other processes prevent it now."""
+        return self._guarded(lambda: self._file.scrub())
 
     def close(self) -> None:
         self._file.close()
@@ -102,20 +115,25 @@ class AnswerIndex:
             return {key: response for key, response in found if response is not None}
 
     def _ingest(self, version: int) -> None:
-        if version < 0:
-            return
-        with self._file.writing():
-            source = self._file.source
-            if source is None or not self._known:
-                source = self._begun(source)
-            if source.version < version:
-                source = self._followed(source, version)
-            if source.version < version:
-                raise StorageError(
-                    f"{self._root} is at version {source.version}; version {version} was announced"
-                )
-            self._file.source = source
-        self._known = True
+        if version >= 0:
+            with self._file.writing():
+                self._file.source = self._advanced(version)
+            self._known = True
+        if (stamp := self._file.stamp) != self._stamp:  # an answer was replaced or removed
+            self._recent, self._stamp = RecentAnswers(self._remembered_chars), stamp
+
+    def _advanced(self, version: int) -> Source:
+        """Takes in everything up to `version`."""
+        source = self._file.source
+        if source is None or not self._known:
+            source = self._begun(source)
+        if source.version < version:
+            source = self._followed(source, version)
+        if source.version < version:
+            raise StorageError(
+                f"{self._root} is at version {source.version}; version {version} was announced"
+            )
+        return source
 
     def _begun(self, source: Source | None) -> Source:
         """Where to go on: at `source` if it is of this table, else with the table as it is."""
@@ -125,16 +143,27 @@ class AnswerIndex:
         return self._filled(table_id, version, files)
 
     def _followed(self, source: Source, version: int) -> Source:
-        """Takes in the commits since; all rows anew where some were changed or are gone."""
+        """Takes in the commits since; all rows anew where they cannot be followed any more."""
         try:
-            commits = list(self._log.commits(source.version, version))
-        except StorageError:  # cleaned up: the index has not been used for a month
-            commits = []
-        if not commits or any(c.rewrites or c.table_id is not None for c in commits):
+            for commit in self._log.commits(source.version, version):
+                self._take(commit, source.table_id)
+        except StorageError as lost:  # made anew, or cleaned up after a month out of use
+            _LOG.info("reading %s whole: %s", self._root, lost)
             return self._filled(*self._log.snapshot())
-        for commit in commits:
-            self._add(commit.appended)
         return Source(source.table_id, version)
+
+    def _take(self, commit: Commit, table_id: str) -> None:
+        if commit.table_id not in (None, table_id):
+            raise StorageError("the table was made anew")
+        self._add(commit.appended)
+        if commit.rewrites:
+            rewrite = read_rewrite(self._root, commit.version)
+            if rewrite.forgotten is None:
+                gone, come = changes(rewrite.removed, rewrite.added)
+                self._file.remove(gone)
+                self._file.add(come)
+            elif rewrite.forgotten:
+                self._file.forget(rewrite.forgotten)
 
     def _filled(self, table_id: str, version: int, files: Iterable[DataFile]) -> Source:
         _LOG.info("filling the index of %s", self._root)
@@ -143,40 +172,5 @@ class AnswerIndex:
         return Source(table_id, version)
 
     def _add(self, files: Iterable[DataFile]) -> None:
-        for path in (self._root / file.path for file in files):
-            try:
-                self._file.add(_rows(path))
-            except (OSError, pa.ArrowException) as error:
-                raise StorageError(f"cannot read {path}: {error}") from error
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    """The answers in a data file, in the order of the index's columns.
-
-    They come sorted by key, some thousands at a time, because SQLite then writes fewer pages.
-    """
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS)):
-            rows = _verified(batch)
-            if len(rows) < batch.num_rows:
-                _LOG.warning(
-                    "%s: %d rows left out, their requests have other keys or their text is missing",
-                    path,
-                    batch.num_rows - len(rows),
-                )
-            yield from sorted(rows, key=itemgetter(0))
-
-
-def _verified(batch: pa.RecordBatch) -> list[Row]:
-    """The rows whose request hashes to their key; others would answer another question."""
-    created_ms = batch["created_at"].cast(pa.timestamp("ms", "UTC"), safe=False)
-    columns = [batch[name].to_pylist() for name in ("cache_key", "request", *_KEPT)]
-    rows = zip(*columns, created_ms.cast(pa.int64()).to_pylist(), strict=True)
-    hashed = (
-        (sha256((request or "").encode()).digest(), key, answer) for key, request, *answer in rows
-    )
-    return [
-        (digest, *answer)
-        for digest, key, answer in hashed
-        if digest.hex() == key and answer[0] is not None
-    ]
+        for file in files:
+            self._file.add(answer_rows(self._root / file.path))

@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_count
 from streaming_eval.adapters.answer_index import AnswerIndex
+from streaming_eval.adapters.cache_lease import CacheLease, writing
 from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.spool import read_spool
 from streaming_eval.adapters.tables import Tables
+from streaming_eval.errors import StorageError
+from streaming_eval.inference.freshness import Freshness, newest_of_each_key, supersedes
 from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.records import Response
+
+_LOG = logging.getLogger(__name__)
+_COMMITS_BETWEEN_LOOKS = 1_000
+_SUPERSEDED_AT_LEAST = 1_000
+_SUPERSEDED_SHARE = 0.1
+_KEPT_MS = 2 * 86_400_000
 
 
 class AnswerStore:
-    """Owns the `responses` table and the spool of answers that are not in it yet.
+    """Owns the spool of answers that are not in the `responses` table yet, and adds them to it.
+
+    Several jobs may share one table. An answer is added only if the table has none by then that
+    would have been a hit, so the answer that came first stays the one that scores are computed
+    from, until it is too old. This is certain, because jobs take turns in writing.
 
     Args:
         tables: the Delta tables.
         spool: directory with one sub-directory per micro-batch.
         index: this host's index of `responses`.
+        freshness: what the workers' look-ups go by.
+
+    Raises:
+        StorageError: somebody is cleaning the table.
     """
 
-    def __init__(self, tables: Tables, spool: Path, index: AnswerIndex) -> None:
+    def __init__(
+        self, tables: Tables, spool: Path, index: AnswerIndex, freshness: Freshness | None = None
+    ) -> None:
         self._tables, self._spool, self._index = tables, spool, index
+        self._freshness = freshness or Freshness()
+        self._responses = Path(tables.uri("responses"))
+        self._lease = CacheLease(self._responses)
+        self._written = -1  # the version that this object's last commit left behind
+        self._tended = tables.version("responses")
         spool.mkdir(parents=True, exist_ok=True)
 
     def directory(self, batch_id: int) -> Path:
@@ -40,12 +67,7 @@ class AnswerStore:
             How many rows were added.
         """
         directory = self.directory(batch_id)
-        if not directory.is_dir():
-            return 0
-        answers = _first_of_each_key(read_spool(directory))
-        self._tables.append_untracked("responses", responses_table(answers.values()))
-        shutil.rmtree(directory)
-        return len(answers)
+        return self._move([directory], looked_up=True) if directory.is_dir() else 0
 
     def sweep(self) -> int:
         """Moves what earlier runs left in the spool into the table, unless it is there already.
@@ -54,16 +76,64 @@ class AnswerStore:
             How many rows were added.
         """
         leftovers = sorted(path for path in self._spool.iterdir() if path.is_dir())
-        answers = _first_of_each_key(a for path in leftovers for a in read_spool(path))
+        return self._move(leftovers, looked_up=False)
+
+    def tend(self, now_ms: int) -> None:
+        """Compacts the table, and now and then removes superseded answers if there are many.
+
+        Those of the last days stay, since their price still counts against the budget of the day.
+
+        Args:
+            now_ms: wall clock, epoch milliseconds.
+        """
+        with writing(self._responses):
+            self._tables.tend(["responses"])
+        version = self._tables.version("responses")
+        if version - self._tended < _COMMITS_BETWEEN_LOOKS:
+            return
+        self._tended = version
+        self._index.refresh(version)
+        rows = row_count(self._responses)
+        if rows - len(self._index) >= max(_SUPERSEDED_AT_LEAST, _SUPERSEDED_SHARE * rows):
+            try:
+                remove_duplicates(self._responses, now_ms - _KEPT_MS)
+            except StorageError as error:
+                _LOG.warning("superseded answers were not removed, which is tried again: %s", error)
+
+    def close(self) -> None:
+        """Lets others have the table for themselves; nothing may be committed afterwards."""
+        self._lease.release()
+
+    def _move(self, directories: Sequence[Path], *, looked_up: bool) -> int:
+        answers = newest_of_each_key(a for place in directories for a in read_spool(place))
         if answers:
-            self._index.refresh(self._tables.version("responses"))
-            stored = self._index.lookup(list(answers))
-            new = [answer for key, answer in answers.items() if key not in stored]
-            self._tables.append_untracked("responses", responses_table(new))
-            answers = {answer.cache_key: answer for answer in new}
-        for path in leftovers:
-            shutil.rmtree(path)
+            with writing(self._responses):
+                answers = self._add(answers, looked_up=looked_up)
+        for place in directories:
+            shutil.rmtree(place)
         return len(answers)
+
+    def _add(self, answers: dict[str, PaidAnswer], *, looked_up: bool) -> dict[str, PaidAnswer]:
+        """Appends those of the answers that are still wanted, and returns them.
+
+        Where `looked_up`, workers asked only for what was not there after our last commit.
+        """
+        version = self._tables.version("responses")
+        if not looked_up or version != self._written:  # somebody else may have written since
+            self._index.refresh(version)
+            stored = self._index.lookup(answers)
+            answers = {k: a for k, a in answers.items() if self._wanted(a, stored.get(k))}
+        self._tables.append_untracked("responses", responses_table(answers.values()))
+        self._written = version + bool(answers)
+        return answers
+
+    def _wanted(self, answer: PaidAnswer, stored: Response | None) -> bool:
+        if stored is None:
+            return True
+        new = answer.response
+        return supersedes(new, stored) and not self._freshness.holds(
+            stored.created_ms, new.created_ms
+        )
 
 
 def responses_table(answers: Iterable[PaidAnswer]) -> pa.Table:
@@ -88,10 +158,3 @@ def _row(answer: PaidAnswer) -> Mapping[str, object]:
         "attempts": response.attempts,
         "created_at": response.created_ms * 1_000,
     }
-
-
-def _first_of_each_key(answers: Iterable[PaidAnswer]) -> dict[str, PaidAnswer]:
-    first: dict[str, PaidAnswer] = {}
-    for answer in answers:
-        first.setdefault(answer.cache_key, answer)
-    return first

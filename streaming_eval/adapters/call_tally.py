@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pyarrow as pa
 
 from streaming_eval.errors import InferenceError
+from streaming_eval.inference.cache import Found, Observe
 from streaming_eval.inference.complete import Complete, Send
 from streaming_eval.records import Request, Response
 
@@ -21,7 +23,10 @@ TALLY = pa.schema(
 
 
 class CallTally:
-    """Counts of one task. Metrics: `requests`, `retries`, `tokens`, `cache_lookups`, `samples`.
+    """Counts of one task.
+
+    Metrics: `requests`, `retries`, `tokens`, `cache_lookups`, `tokens_saved`, `milliseconds_saved`,
+    `samples`.
 
     Worker processes have no registry that Prometheus reads; their numbers reach the driver as
     data, so that none is lost or counted twice when a worker dies.
@@ -51,6 +56,9 @@ class CallTally:
                 self.add("retries", endpoint, earlier)
             try:
                 response = await send(request)
+            except asyncio.CancelledError:
+                self.add("requests", endpoint, "cancelled")
+                raise
             except InferenceError as error:
                 self.add("requests", endpoint, error.reason)
                 self._failed_once[id(request)] = error.reason
@@ -62,14 +70,29 @@ class CallTally:
 
         return counted
 
-    def counted_cache(self, complete: Complete, endpoint: str) -> Complete:
-        """`complete`, cache included, with hits and misses counted: a hit made no request."""
+    def observer(self, endpoint: str) -> Observe:
+        """Counts look-ups and what they saved: tokens, and time where nobody had to wait."""
 
-        async def counted(request: Request) -> Response:
-            response = await complete(request)
-            self._failed_once.pop(id(request), None)
-            hit = response.cached and response.error is None
-            self.add("cache_lookups", endpoint, "hit" if hit else "miss")
-            return response
+        def observed(request: Request, found: Found, response: Response) -> None:
+            self.add("cache_lookups", endpoint, _RESULTS[found])
+            if found in (Found.HIT, Found.SHARED):
+                self.add("tokens_saved", endpoint, "input", response.usage.input_tokens or 0)
+                self.add("tokens_saved", endpoint, "output", response.usage.output_tokens or 0)
+            if found is Found.HIT:
+                self.add("milliseconds_saved", endpoint, "", round(response.latency_ms or 0))
 
-        return counted
+        return observed
+
+    def settled(self, complete: Complete) -> Complete:
+        """The outermost layer: a request that is done is forgotten, whose id another may get."""
+
+        async def done(request: Request) -> Response:
+            try:
+                return await complete(request)
+            finally:
+                self._failed_once.pop(id(request), None)
+
+        return done
+
+
+_RESULTS = {Found.HIT: "hit", Found.SHARED: "hit", Found.MISS: "miss", Found.STALE: "stale"}

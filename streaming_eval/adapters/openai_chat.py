@@ -1,104 +1,45 @@
 """Chat completions as OpenAI defined them, and as vLLM, Ollama, LiteLLM and many others serve them.
 
-Reasons of its own, beside those of `http_exchange`: `invalid_request`, `wrong_endpoint`,
-`error_in_200`, `empty_choices`, `content_filter`, `no_text`.
+Azure is reached with `Extras(query={"api-version": ...}, key_header="api-key")`. Parameters are
+sent as they are: `stop`, `response_format`, `max_tokens` and whatever else the server knows.
+
+Reasons of its own, beside those of `http_exchange` and `json_api`: `empty_choices`,
+`content_filter`, `no_text`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-import orjson
-
-from streaming_eval.adapters.http_exchange import (
-    MAX_REPLY_BYTES,
-    HttpExchange,
-    open_session,
-    retryable_status,
-)
-from streaming_eval.adapters.http_reply import explanation
-from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.records import Request, Response, Usage
+from streaming_eval.adapters.http_exchange import open_session
+from streaming_eval.adapters.json_api import JsonApi
+from streaming_eval.adapters.token_counts import usage_of
+from streaming_eval.errors import PermanentError
+from streaming_eval.records import Request, Response
 
 __all__ = ["API", "OpenAIChat", "open_session"]
 
 API = "openai_chat"
-_MOST_TOKENS = 2**31
 
 
-class OpenAIChat:
-    """One endpoint; `send` is one attempt.
+class OpenAIChat(JsonApi):
+    """`/chat/completions`; by convention the base URL ends in `/v1`."""
 
-    Args:
-        session: from `open_session`.
-        base_url: by convention ends in `/v1`; requests to any other endpoint are refused.
-        api_key: sent as bearer token; None sends none.
-        timeout_s: of one attempt, from connecting to the last byte.
-        max_reply_bytes: a longer reply is an error.
-        now: epoch seconds.
-    """
+    name = API
+    answers = "choices"
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        *,
-        base_url: str,
-        api_key: str | None,
-        timeout_s: float,
-        max_reply_bytes: int = MAX_REPLY_BYTES,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._base_url, self._now = base_url, now
-        self._http = HttpExchange(
-            session,
-            f"{base_url.rstrip('/')}/chat/completions",
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            secret=api_key,
-            timeout_s=timeout_s,
-            max_reply_bytes=max_reply_bytes,
-        )
+    def path(self, request: Request) -> str:
+        return "/chat/completions"
 
-    async def send(self, request: Request) -> Response:
-        """The model's answer.
+    def document(self, request: Request) -> Mapping[str, object]:
+        messages = [{"role": m.role, "content": m.content} for m in request.messages]
+        return {**request.parameters, "model": request.model, "messages": messages}
 
-        Raises:
-            RetryableError: the call may succeed later.
-            PermanentError: it will not succeed as it stands.
-        """
-        if request.endpoint != self._base_url:
-            raise PermanentError("wrong_endpoint", "the request is meant for another endpoint")
-        reply = await self._http.post(_body(request))
-        if reply.document.get("error") and not reply.document.get("choices"):
-            raise self._reported(reply.document["error"])
-        text, finish_reason = _answer(reply.document)
-        return Response(
-            text=text,
-            finish_reason=finish_reason,
-            usage=_usage(reply.document.get("usage")),
-            latency_ms=reply.latency_ms,
-            created_ms=int(self._now() * 1000),
-            attempts=1,
-        )
-
-    def _reported(self, error: object) -> InferenceError:
-        """The error that came with status 200; gateways put the true status into its `code`."""
-        message = self._http.presentable(explanation(error))
-        code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(code, int) and retryable_status(code):
-            return RetryableError("error_in_200", message)
-        return PermanentError("error_in_200", message)
-
-
-def _body(request: Request) -> bytes:
-    messages = [{"role": m.role, "content": m.content} for m in request.messages]
-    document = {**request.parameters, "model": request.model, "messages": messages}
-    try:
-        return orjson.dumps(document)
-    except TypeError as error:
-        raise PermanentError("invalid_request", f"the request has no JSON form: {error}") from None
+    def read(self, request: Request, document: Mapping[str, Any]) -> Response:
+        text, finish_reason = _answer(document)
+        usage = usage_of(document.get("usage"), ("prompt_tokens",), ("completion_tokens",))
+        return Response(text, finish_reason=finish_reason, usage=usage)
 
 
 def _answer(document: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -116,13 +57,3 @@ def _answer(document: Mapping[str, Any]) -> tuple[str, str | None]:
     if isinstance(refusal := message.get("refusal"), str):
         return refusal, "refusal"
     raise PermanentError("no_text", "the message holds no text")
-
-
-def _usage(usage: object) -> Usage:
-    if not isinstance(usage, dict):
-        return Usage()
-    return Usage(_tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens")))
-
-
-def _tokens(count: object) -> int | None:
-    return count if type(count) is int and 0 <= count < _MOST_TOKENS else None

@@ -167,3 +167,14 @@ SCHEMAS = MappingProxyType(
     }
 )
 PARTITIONED_BY = MappingProxyType({"scores": ["event_date"], "estimates": ["updated_date"]})
+# Columns whose smallest and largest values Delta's log notes per file. Of texts it would hold the
+# first characters, long after the row itself has been erased.
+STATISTICS = MappingProxyType(
+    {
+        "responses": ("cache_key", "endpoint", "model", "revision", "created_at"),
+        "scores": (
+            *("model", "scorer", "evaluation_version", "event_time", "value", "status"),
+            *("topic", "partition", "offset", "scored_at", "batch_id"),
+        ),
+    }
+)

@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS
+from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS, STATISTICS
 from streaming_eval.errors import StorageError
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +34,11 @@ _LOG = logging.getLogger(__name__)
 _COMPACTIONS = ((1_000, 64 * 1024 * 1024), (25, 1024 * 1024))
 _SECONDS_PER_VACUUM = 86_400.0
 _KEPT_HOURS = 168
+# Each commit lists the log, and delta-rs' own clean-up after it looks at every entry: 0.1 s for
+# 10,000. So it is cleaned once an hour, and keeps what readers may still be behind by.
+_SECONDS_PER_CLEANING = 3_600.0
+_LOG_KEPT = "interval 6 hours"
+_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 class Tables:
@@ -34,6 +47,7 @@ class Tables:
     Args:
         root: the storage root; tables lie under `root/tables`.
         clock: monotonic seconds.
+        places: tables that lie elsewhere, by name.
 
     Supported: use by one thread; another thread, or another process, takes a `Tables` of its own.
 
@@ -41,17 +55,23 @@ class Tables:
         StorageError: a directory holds something else than the table that belongs there.
     """
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._root = root / "tables"
+    def __init__(
+        self,
+        root: Path,
+        clock: Callable[[], float] = time.monotonic,
+        places: Mapping[str, Path] = MappingProxyType({}),
+    ) -> None:
+        self._paths = {name: places.get(name, root / "tables" / name) for name in SCHEMAS}
         self._clock = clock
         self._tables = {name: self._open(name) for name in SCHEMAS}
         self._compacted = {(name, size): 0 for name in SCHEMAS for _, size in _COMPACTIONS}
         self._newest: dict[tuple[str, str], int] = {}
         self._vacuumed = {name: clock() for name in SCHEMAS}
+        self._cleaned = dict(self._vacuumed)
 
     def uri(self, name: str) -> str:
         """Where Spark and other readers find the table."""
-        return str(self._root / name)
+        return str(self._paths[name])
 
     def version(self, name: str) -> int:
         """The newest committed version."""
@@ -71,7 +91,13 @@ class Tables:
             properties = CommitProperties(app_transactions=[Transaction(app_id, version)])
             # A write that fails may yet have been committed, so the log is asked again then.
             del self._newest[name, app_id]
-            write_deltalake(self._tables[name], rows, mode="append", commit_properties=properties)
+            write_deltalake(
+                self._tables[name],
+                rows,
+                mode="append",
+                commit_properties=properties,
+                post_commithook_properties=_HOOKS,
+            )
             self._newest[name, app_id] = version
         return True
 
@@ -90,7 +116,9 @@ class Tables:
     def append_untracked(self, name: str, rows: pa.Table) -> None:
         """Appends rows that are idempotent by their own key, such as cached responses."""
         if rows.num_rows:
-            write_deltalake(self._tables[name], rows, mode="append")
+            write_deltalake(
+                self._tables[name], rows, mode="append", post_commithook_properties=_HOOKS
+            )
 
     def read(
         self,
@@ -104,7 +132,7 @@ class Tables:
         return table.to_pyarrow_table(columns=columns, filters=filters)
 
     def _open(self, name: str) -> DeltaTable:
-        path = self._root / name
+        path = self._paths[name]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             table = self._opened_or_made(name, path)
@@ -142,6 +170,9 @@ class Tables:
             if table.version() - self._compacted[name, size] >= commits:
                 table.optimize.compact(target_size=size)
                 self._compacted[name, size] = table.version()
+        if self._clock() - self._cleaned[name] >= _SECONDS_PER_CLEANING:
+            table.cleanup_metadata()
+            self._cleaned[name] = self._clock()
         if self._clock() - self._vacuumed[name] >= _SECONDS_PER_VACUUM:
             table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
             self._vacuumed[name] = self._clock()
@@ -154,4 +185,10 @@ class Tables:
             mode="ignore",
             partition_by=PARTITIONED_BY.get(name),
             name=name,
+            configuration={"delta.logRetentionDuration": _LOG_KEPT} | _statistics(name),
         )
+
+
+def _statistics(name: str) -> dict[str, str]:
+    columns = STATISTICS.get(name)
+    return {"delta.dataSkippingStatsColumns": ",".join(columns)} if columns else {}

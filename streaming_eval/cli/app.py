@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streaming_eval.cli.cache import cache_app
 from streaming_eval.cli.checks import doctor, validate
 from streaming_eval.cli.guard import guarded, start_logging
 from streaming_eval.cli.jobs import demo, run
@@ -40,6 +41,7 @@ def root(
 
 for verb in (demo, run, validate, doctor, version):
     app.command()(guarded(verb))
+app.add_typer(cache_app, name="cache")
 app.add_typer(schema_app, name="schema")
 
 

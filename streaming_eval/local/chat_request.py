@@ -1,13 +1,10 @@
-"""The OpenAI chat wire format: what a request says, what a completion looks like."""
+"""What a model is asked, whatever the API, and how much of it there is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import orjson
-
-from streaming_eval.local.answers import Answer
 from streaming_eval.records import Message
 
 _CHARACTERS_PER_TOKEN = 4
@@ -16,82 +13,62 @@ _TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """The part of a chat request that decides its answer here."""
+    """The part of a request that decides its answer here.
+
+    Attributes:
+        messages: for embeddings, one per input.
+        options: the body, for what else matters to one API.
+    """
 
     model: str
     messages: tuple[Message, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
-def parse_chat(body: object) -> ChatRequest:
-    """The request in a parsed JSON body.
-
-    Raises:
-        ValueError: it is no chat request, or asks for something this endpoint does not do.
-    """
+def members(body: object) -> Mapping[str, object]:
+    """The members of a parsed JSON body; ValueError when it is no object."""
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")
-    model, messages = body.get("model"), body.get("messages")
+    return body
+
+
+def messages_in(value: object, name: str = "messages") -> tuple[Message, ...]:
+    """Messages of `role` and `content`; ValueError when there are none."""
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"'{name}' must be a non-empty array")
+    return tuple(map(_message, value))
+
+
+def name_of(model: object) -> str:
+    """The model's name; ValueError when there is none."""
     if not isinstance(model, str) or not model:
         raise ValueError("'model' must be a non-empty string")
-    if not isinstance(messages, list) or not messages:
-        raise ValueError("'messages' must be a non-empty array")
-    if body.get("stream"):
-        raise ValueError("'stream' is not supported here")
-    if body.get("n", 1) != 1:
-        raise ValueError("'n' may only be 1 here")
-    return ChatRequest(model, tuple(map(_message, messages)))
+    return model
 
 
-def completion(chat: ChatRequest, answer: Answer, call_id: str, created_s: int) -> bytes:
-    """The body of a successful reply.
-
-    Tokens are counted as a quarter of the characters, which is near the truth for English.
-    """
-    asked, said = _tokens(chat.messages), -(-len(answer.text) // _CHARACTERS_PER_TOKEN)
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": answer.text},
-        "finish_reason": answer.finish_reason,
-    }
-    return orjson.dumps(
-        {
-            "id": f"chatcmpl-{call_id}",
-            "object": "chat.completion",
-            "created": created_s,
-            "model": chat.model,
-            "system_fingerprint": answer.fingerprint,
-            "choices": [choice],
-            "usage": {
-                "prompt_tokens": asked,
-                "completion_tokens": said,
-                "total_tokens": asked + said,
-            },
-        }
-    )
-
-
-def error_body(message: str, kind: str, code: str | None = None) -> bytes:
-    """The body of a failed reply."""
-    return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
-
-
-def _message(message: object) -> Message:
-    if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
-        raise ValueError("each message must be an object with a 'role'")
-    return Message(message["role"], _text(message.get("content")))
-
-
-def _text(content: object) -> str:
-    """The text of a message, which may come in parts."""
+def text_of(content: object, name: str = "content") -> str:
+    """The text of a message, which may come in parts; ValueError when it is something else."""
     if isinstance(content, str):
         return content
     if isinstance(content, list) and all(isinstance(part, Mapping) for part in content):
         parts = [part.get("text") for part in content]
         if all(isinstance(part, str) for part in parts):
             return "".join(parts)
-    raise ValueError("'content' must be a string or an array of text parts")
+    raise ValueError(f"'{name}' must be a string or an array of text parts")
 
 
-def _tokens(messages: Sequence[Message]) -> int:
+def tokens_asked(messages: Sequence[Message]) -> int:
+    """Tokens of a conversation, near the truth for English."""
     characters = sum(len(message.content) for message in messages)
     return -(-characters // _CHARACTERS_PER_TOKEN) + _TOKENS_PER_MESSAGE * len(messages)
+
+
+def tokens_said(text: str) -> int:
+    """Tokens of an answer, a quarter of its characters."""
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def _message(message: object) -> Message:
+    if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+        raise ValueError("each message must be an object with a 'role'")
+    return Message(message["role"], text_of(message.get("content")))

@@ -34,7 +34,7 @@ class RecordedEndpoint:
         behaviour: latency, limits and faults to begin with.
         call_log: file that gets one line per call (`call_log.read_calls`); None keeps no log.
         synthetic: make up answers to prompts that were not recorded.
-        api_key: what clients must send as bearer token; None lets everybody in.
+        api_key: what clients must send, each API in its own header; None lets everybody in.
         port: None takes a free one.
         directory: where its own output goes; a temporary one when None.
     """
@@ -61,7 +61,12 @@ class RecordedEndpoint:
     @property
     def base_url(self) -> str:
         """What OpenAI clients call the base URL; known once started."""
-        return f"http://{LOOPBACK}:{self.port}/v1"
+        return f"{self.root_url}/v1"
+
+    @property
+    def root_url(self) -> str:
+        """Where all APIs are: `/v1` of OpenAI and Anthropic, `/v1beta` of Google."""
+        return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def process(self) -> ServerProcess:

@@ -13,6 +13,8 @@ from http import HTTPStatus
 
 MAX_HEAD_BYTES = 16_384
 MAX_BODY_BYTES = 4_194_304
+OVERLOADED = 529
+"""A status that no RFC defines; Anthropic answers it."""
 
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
@@ -54,7 +56,7 @@ class Reply:
         reset: drop the connection instead of sending anything.
     """
 
-    status: HTTPStatus
+    status: int
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +74,10 @@ class Reply:
         return "".join(lines).encode("latin-1") + self.body
 
 
-_STATUS_LINES = {s: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
+_STATUS_LINES: Mapping[int, str] = {
+    OVERLOADED: f"HTTP/1.1 {OVERLOADED} Overloaded\r\n",
+    **{s: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus},
+}
 
 
 def read_head(buffer: bytes) -> tuple[Head, int] | None:

@@ -1,14 +1,18 @@
-"""An OpenAI-compatible server that answers with what real models once said.
+"""A server of several model APIs that answers with what real models once said.
 
     python -m streaming_eval.local.recorded_endpoint --port 8080 --set latency_ms=50
 
 Models: `gpt-4`, `llama-2-7b`, `llama-2-13b` (recorded answers to 2,337 questions, see
-`questions.py`) and `scripted-judge` (see `scripted_judge.py`). It serves 127.0.0.1 only, prints
-its port as one line of JSON once it accepts calls, and ends on SIGTERM or SIGINT.
+`questions.py`), `scripted-judge` (see `scripted_judge.py`), and for embeddings `hashed-words` (see
+`embeddings_wire.py`). It serves 127.0.0.1 only, prints its port as one line of JSON once it accepts
+calls, and ends on SIGTERM or SIGINT.
 
-Supported: `POST /v1/chat/completions`, `GET /v1/models`, `GET /healthz`, `GET /stats`,
-`GET /control`, `POST /control`. Not supported: streamed replies, several choices, chunked request
-bodies, TLS. Sampling parameters are accepted and change nothing: a recording has no temperature.
+Supported: `POST /v1/chat/completions` and `POST /v1/embeddings` as OpenAI has them,
+`POST /v1/messages` as Anthropic, `POST /v1beta/models/{model}:generateContent` (also below `/v1`)
+as Google, and
+`GET /v1/models`, `GET /healthz`, `GET /stats`, `GET /control`, `POST /control`. Not supported:
+streamed replies, several choices, chunked request bodies, TLS. Sampling parameters are accepted and
+change nothing: a recording has no temperature.
 """
 
 from __future__ import annotations
@@ -27,23 +31,23 @@ from streaming_eval.errors import StreamingEvalError
 from streaming_eval.local.answers import AnswerBook
 from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.call_log import CallLog
-from streaming_eval.local.chat_api import ChatApi
 from streaming_eval.local.endpoint_routes import EndpointRoutes
 from streaming_eval.local.http_connection import Connection, InFlight
+from streaming_eval.local.model_api import ModelApi
 from streaming_eval.local.questions import load_questions
 
 _HOST = "127.0.0.1"
 _BACKLOG = 4_096
 
 
-async def serve(chat: ChatApi, port: int) -> None:
+async def serve(api: ModelApi, port: int) -> None:
     """Serves until SIGTERM or SIGINT; a port of 0 takes a free one."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     in_flight = InFlight()
-    routes = EndpointRoutes(chat, in_flight)
+    routes = EndpointRoutes(api, in_flight)
     server = await loop.create_server(
         lambda: Connection(routes.handle, in_flight), _HOST, port, backlog=_BACKLOG
     )
@@ -58,17 +62,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the server as its command line says; the exit status is 2 when it cannot start."""
     options = _parser().parse_args(arguments)
     try:
-        uvloop.run(serve(_chat_api(options), options.port))
+        uvloop.run(serve(_model_api(options), options.port))
     except (StreamingEvalError, OSError) as error:
         sys.stderr.write(f"recorded endpoint: {error}\n")
         return 2
     return 0
 
 
-def _chat_api(options: argparse.Namespace) -> ChatApi:
+def _model_api(options: argparse.Namespace) -> ModelApi:
     book = AnswerBook(load_questions(options.wheel), synthetic=options.synthetic)
     gc.freeze()  # the book never becomes garbage, so collections need not walk it
-    return ChatApi(
+    return ModelApi(
         book,
         Behaviour().changed(dict(map(_assignment, options.set))),
         log=CallLog(options.call_log) if options.call_log else None,
@@ -96,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--wheel", type=Path, help="the openfactcheck wheel, else fetched")
     parser.add_argument("--call-log", type=Path, help="append one JSON line per call to this file")
     parser.add_argument("--synthetic", action="store_true", help="make up what was not recorded")
-    parser.add_argument("--api-key-file", type=Path, help="file that holds the bearer key")
+    parser.add_argument("--api-key-file", type=Path, help="file that holds the API key")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a field of Behaviour"
     )

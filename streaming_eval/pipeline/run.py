@@ -52,6 +52,7 @@ def run(
                 _LOG.warning("removed %s, left behind by a kill before the first batch", orphan)
         exporter = stack.enter_context(_serving(job.exporter))
         job.recover()
+        stack.enter_context(job.serving_quota())
         spark = spark_session(settings.spark, settings.job)
         stack.callback(spark.stop)
         queries = job.start(spark)

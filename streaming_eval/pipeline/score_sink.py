@@ -108,7 +108,8 @@ class ScoreSink:
                 batch_id, scores, tables["dead_letters"], duplicates, tables["calls"], seconds
             )
         )
-        out.tables.tend(("responses", "dead_letters", "scores"))
+        out.tables.tend(("dead_letters", "scores"))
+        out.answers.tend(time.time_ns() // 1_000_000)
 
     def _without_duplicates(self, scores: pa.Table) -> tuple[pa.Table, int]:
         """The scores of samples seen for the first time, and how many samples were repeats."""

@@ -59,7 +59,6 @@ LOCAL_FILES: Mapping[str, str] = MappingProxyType(
 )
 
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for the programs that it runs
-_LOOPBACK = "127.0.0.1"
 # The work is in Python; a JVM that compiles less and collects in one thread leaves it the cores.
 _FRUGAL = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _LOGGING = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
@@ -95,8 +94,8 @@ def _chosen(settings: SparkSettings) -> dict[str, str]:
     return chosen | {
         "spark.master": settings.master,
         "spark.driver.memory": settings.driver_memory,
-        "spark.driver.host": _LOOPBACK,
-        "spark.driver.bindAddress": _LOOPBACK,
+        "spark.driver.host": settings.driver_host,
+        "spark.driver.bindAddress": settings.driver_host,
         "spark.driver.extraJavaOptions": f"{_FRUGAL} {_LOGGING}",
         "spark.ui.enabled": str(settings.ui).lower(),
         "spark.jars": ",".join(str(jar) for jar in spark_jars()),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -24,14 +24,20 @@ from streaming_eval.adapters.kafka import (
     resolve_security,
 )
 from streaming_eval.adapters.kafka_java import java_security
+from streaming_eval.adapters.quota_server import QuotaServer
+from streaming_eval.adapters.quota_wire import QuotaAddress, new_secret
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.adapters.worker_runtime import EndpointPlan, RuntimePlan
+from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
 from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache import CachePolicy
+from streaming_eval.inference.freshness import Freshness
+from streaming_eval.inference.quota import Quotas
 from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.board import Board
+from streaming_eval.pipeline.dead_letters import publish_dead_letters
+from streaming_eval.pipeline.endpoint_plans import endpoint_plan, endpoint_quotas
 from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.gate import Gate
@@ -44,8 +50,7 @@ from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
 from streaming_eval.pipeline.worker import ScorePlan
-from streaming_eval.records import DeadLetter, KafkaRecord
-from streaming_eval.settings import EndpointSettings, Settings, duration_text
+from streaming_eval.settings import CacheSettings, Settings, duration_text
 from streaming_eval.snapshot import Promises
 
 _LAG_TIMEOUT_S = 5.0
@@ -64,9 +69,10 @@ class Job:
         self.gate = Gate()
         self.exporter = Exporter(settings.exporter.host, settings.exporter.port)
         self.last_batch_at = time.monotonic()
-        self._tables = Tables(self._root)
+        self._tables = self._own_tables()
         index = AnswerIndex(self._index_path(), self._tables.uri("responses"))
-        self._answers = AnswerStore(self._tables, self._root / "spool", index)
+        self._freshness = _freshness(settings.cache, time.time_ns() // 1_000_000)
+        self._answers = AnswerStore(self._tables, self._root / "spool", index, self._freshness)
         self._recent = RecentSamples(settings.limits.deduplication_horizon)
         self._evaluation = evaluation_plan(settings)
         self._monitor = monitor_plan(settings)
@@ -76,7 +82,24 @@ class Job:
         )
         self._security = resolve_security(settings.kafka.security)
         self._java_security = java_security(self._security)
+        self._quota_address: QuotaAddress | None = None
         self._check_series()
+
+    @contextmanager
+    def serving_quota(self) -> Iterator[None]:
+        """Grants permits to the workers while the block lasts, where an endpoint has a quota."""
+        quotas = endpoint_quotas(self._settings.endpoints)
+        if not quotas:
+            yield
+            return
+        host = self._settings.spark.driver_host
+        server = QuotaServer(Quotas(quotas, time.monotonic), new_secret(), host)
+        server.start()
+        self._quota_address = server.address()
+        try:
+            yield
+        finally:
+            server.stop()
 
     def checkpoint(self, query: str) -> Path:
         """Where the named query keeps its progress and state."""
@@ -132,6 +155,11 @@ class Job:
 
         return LagWatch(ends, lambda: score.lastProgress, self.exporter.metrics.observe_kafka_lag)
 
+    def _own_tables(self) -> Tables:
+        """The tables, for one thread."""
+        shared = self._settings.storage.responses
+        return Tables(self._root, places={} if shared is None else {"responses": shared.absolute()})
+
     def _score_sink(self, checkpoint: Path) -> ScoreSink:
         kafka = self._settings.kafka
         letters = DeadLetterProducer(
@@ -140,7 +168,7 @@ class Job:
         outlets = ScoreOutlets(
             self._tables,
             self._answers,
-            partial(_publish, letters),
+            partial(publish_dead_letters, letters),
             self._recent,
             self._observe_scored,
         )
@@ -154,7 +182,7 @@ class Job:
             monitor.alpha, monitor.expected_samples_per_window, duration_text(monitor.window)
         )
         # The two sinks run in threads of their own, and a table's handle belongs to one of them.
-        outlets = MonitorOutlets(Tables(self._root), self._observe_monitored)
+        outlets = MonitorOutlets(self._own_tables(), self._observe_monitored)
         return MonitorSink(self._monitor, intervals, outlets, checkpoint, self.gate)
 
     def score_plan(self) -> ScorePlan:
@@ -165,12 +193,14 @@ class Job:
             evaluation=self._evaluation,
             runtime=RuntimePlan(
                 endpoints=tuple(
-                    _endpoint(name, endpoint, settings.spark.partitions)
+                    endpoint_plan(name, endpoint, settings.spark.partitions)
                     for name, endpoint in settings.endpoints.items()
                 ),
-                policy=CachePolicy(settings.cache_policy),
+                policy=CachePolicy(settings.cache.policy),
                 responses_uri=self._tables.uri("responses"),
                 index_path=str(self._index_path()),
+                quota=self._quota_address,
+                freshness=self._freshness,
             ),
             limits=Limits(
                 max_record_bytes=limits.max_record_bytes,
@@ -214,31 +244,7 @@ class Job:
             )
 
 
-def _endpoint(name: str, endpoint: EndpointSettings, partitions: int) -> EndpointPlan:
-    return EndpointPlan(
-        name=name,
-        base_url=endpoint.base_url,
-        api_key_env=endpoint.api_key_env,
-        api_key_file=None if endpoint.api_key_file is None else str(endpoint.api_key_file),
-        max_in_flight=max(1, endpoint.max_in_flight // partitions),
-        request_timeout_s=endpoint.request_timeout / 1_000,
-        deadline_s=endpoint.deadline / 1_000,
-        max_attempts=endpoint.max_attempts,
-    )
-
-
-def _publish(producer: DeadLetterProducer, letters: pa.Table) -> None:
-    if letters.num_rows:
-        producer.publish([_letter(row) for row in letters.to_pylist()])
-
-
-def _letter(row: dict[str, Any]) -> DeadLetter:
-    record = KafkaRecord(
-        topic=row["topic"],
-        partition=row["partition"],
-        offset=row["offset"],
-        timestamp_ms=round(row["kafka_time"].timestamp() * 1_000),
-        key=row["key"],
-        value=row["value"],
-    )
-    return DeadLetter(record, row["reason"], row["message"])
+def _freshness(cache: CacheSettings, now_ms: int) -> Freshness:
+    """Which stored answers count; those of a refresh that begins now, if that is the policy."""
+    since_ms = now_ms if CachePolicy(cache.policy) is CachePolicy.REFRESH else None
+    return Freshness(cache.max_age, since_ms, cache.serve_stale)

@@ -140,6 +140,13 @@ DurationMs = Annotated[
         }
     ),
 ]
+HeaderName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+        json_schema_extra={"x-allowed": "a header's name, such as api-key"},
+    ),
+]
 Name = Annotated[
     str,
     Field(

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from streaming_eval.settings.fields import (
     DurationMs,
     EnvironmentName,
+    HeaderName,
     InconsistentError,
     Name,
     Problem,
@@ -24,11 +25,14 @@ from streaming_eval.settings.fields import (
 class EndpointSettings(Section):
     """One model API; only endpoints named here are ever called."""
 
-    api: Literal["openai_chat"] = Field(default="openai_chat", description="wire format")
+    api: Literal["openai_chat", "anthropic_messages", "gemini"] = Field(
+        default="openai_chat",
+        description="wire format; vLLM, Ollama, LiteLLM, Azure and many others speak `openai_chat`",
+    )
     base_url: str = Field(
         pattern=r"^https?://[^\s@?#]+$",
-        description="what `/chat/completions` is appended to; where it is absent, "
-        "`OPENAI_BASE_URL` is taken",
+        description="what the API's own path is appended to, such as `/chat/completions`; where "
+        "it is absent, `OPENAI_BASE_URL` is taken",
         json_schema_extra={
             "x-allowed": "http(s)://host[:port][/path] without credentials, query or fragment"
         },
@@ -41,11 +45,33 @@ class EndpointSettings(Section):
     api_key_file: Path | None = Field(
         default=None, description="file that holds the key and nothing else"
     )
+    key_header: HeaderName | None = Field(
+        default=None,
+        description="header that carries the key instead of the API's own, e.g. Azure's `api-key`",
+    )
+    headers: Mapping[HeaderName, str] = Field(
+        default={}, description="sent with every request beside the API's own; no secrets"
+    )
+    query: Mapping[str, str] = Field(
+        default={}, description="appended to every address, e.g. Azure's `api-version`; no secrets"
+    )
     max_in_flight: int = Field(
         default=64,
         ge=1,
         le=4_096,
-        description="requests open at once, divided among the tasks, at least one each",
+        description="requests open at once; divided among the tasks, at least one each, or shared "
+        "by them where a quota is given",
+    )
+    requests_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        description="quota of all tasks together; every HTTP request counts, repeated ones too",
+    )
+    tokens_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        description="quota of all tasks together, input and output; the output is estimated "
+        "beforehand and corrected afterwards",
     )
     request_timeout: DurationMs = Field(
         default=milliseconds("30s"), description="limit of one attempt"
@@ -60,6 +86,22 @@ class EndpointSettings(Section):
         description="attempts per request; only 408, 409, 425, 429, 5xx, timeouts and broken "
         "connections are repeated",
     )
+
+    @property
+    def has_quota(self) -> bool:
+        """Whether requests or tokens are limited per minute."""
+        return self.requests_per_minute is not None or self.tokens_per_minute is not None
+
+    @model_validator(mode="after")
+    def _no_secrets_in_plain_sight(self) -> Self:
+        found = [
+            Problem((key, *problem.path), problem.message, problem.allowed)
+            for key in ("headers", "query")
+            for problem in literal_secrets(getattr(self, key), referable=False)
+        ]
+        if found:
+            raise InconsistentError(*found)
+        return self
 
     @model_validator(mode="after")
     def _one_key_source(self) -> Self:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from streaming_eval.settings.caching import CacheSettings
 from streaming_eval.settings.fields import InconsistentError, Name, Section
 from streaming_eval.settings.models import CandidateSettings, EndpointSettings, ScorerSettings
 from streaming_eval.settings.monitoring import ComparisonSettings, MonitorSettings
@@ -40,11 +41,7 @@ class Settings(Section):
     comparisons: tuple[ComparisonSettings, ...] = Field(
         default=(), description="candidates against another model on the same samples"
     )
-    cache_policy: Literal["read_write", "replay", "off"] = Field(
-        default="read_write",
-        description="`read_write` pays for each request once; `replay` takes answers only from "
-        "the cache, a miss fails; `off` always asks",
-    )
+    cache: CacheSettings = CacheSettings()
     monitor: MonitorSettings = MonitorSettings()
     exporter: ExporterSettings = ExporterSettings()
     spark: SparkSettings = SparkSettings()

@@ -33,6 +33,12 @@ class SparkSettings(Section):
         description="heap of the driver",
         json_schema_extra={"x-allowed": "a size such as 512m or 2g"},
     )
+    driver_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="address at which executors reach the driver and its quota of endpoints; "
+        "workers on other hosts need one that they can reach",
+    )
     ui: bool = Field(default=False, description="whether Spark's web interface is started")
     trigger: DurationMs = Field(
         default=milliseconds("200ms"), description="time between batch starts, at least"

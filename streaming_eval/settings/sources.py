@@ -66,6 +66,11 @@ class StorageSettings(Section):
         default=Path("streaming-eval-state"),
         description="directory of all state; relative to where the program is started",
     )
+    responses: Path | None = Field(
+        default=None,
+        description="the table of paid answers, where several jobs on this machine share one; "
+        "`root/tables/responses` when absent",
+    )
 
 
 class LimitSettings(Section):

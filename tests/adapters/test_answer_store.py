@@ -47,6 +47,12 @@ def spool(driver: Driver, batch_id: int, name: str, *answers: PaidAnswer) -> Pat
     return path
 
 
+def aged(answer: PaidAnswer, later_ms: int) -> PaidAnswer:
+    """The same answer, come so much later."""
+    created_ms = answer.response.created_ms + later_ms
+    return replace(answer, response=replace(answer.response, created_ms=created_ms))
+
+
 def by_key(*answers: PaidAnswer) -> dict[str, str | None]:
     return {answer.cache_key: answer.response.text for answer in answers}
 
@@ -92,11 +98,11 @@ def test_the_index_finds_what_was_committed(driver: Driver) -> None:
     assert found == replace(paid("1").response, cached=True)
 
 
-def test_two_workers_that_paid_for_the_same_leave_one_row(driver: Driver) -> None:
-    spool(driver, 0, "a", paid("1", "first"), paid("1", "again"))
-    spool(driver, 0, "b", paid("1", "second"))
+def test_two_workers_that_paid_for_the_same_leave_the_newer_answer(driver: Driver) -> None:
+    spool(driver, 0, "a", aged(paid("1", "newest"), 2), aged(paid("1", "again"), 1))
+    spool(driver, 0, "b", paid("1", "oldest"))
     assert driver.store.commit(0) == 1
-    assert driver.texts() == by_key(paid("1", "first"))
+    assert driver.texts() == by_key(paid("1", "newest"))
 
 
 def test_a_batch_that_asked_nobody_commits_nothing(driver: Driver) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from streaming_eval.adapters.call_tally import TALLY, CallTally
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.inference.cache import CachePolicy, with_cache
+from streaming_eval.inference.cache import CachePolicy, Found, with_cache
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.retry import with_retry
 from streaming_eval.records import Response, Usage
@@ -34,10 +36,15 @@ def retrying(tally: CallTally, *outcomes: Response | InferenceError) -> Complete
         random=lambda: 0.5,
         clock=time.clock,
     )
-    cached = with_cache(
-        complete, lookup=lambda _: None, store=lambda _: None, policy=CachePolicy.READ_WRITE
+    return tally.settled(
+        with_cache(
+            complete,
+            lookup=lambda _: None,
+            store=lambda _: None,
+            policy=CachePolicy.READ_WRITE,
+            observe=tally.observer("models"),
+        )
     )
-    return tally.counted_cache(cached, "models")
 
 
 def test_counts_add_up_by_metric_endpoint_and_label() -> None:
@@ -125,3 +132,33 @@ async def test_a_failure_shared_within_a_batch_is_no_hit() -> None:
         assert (await complete(request())).error == "http_400"
     assert counts(tally)["cache_lookups", "models", "miss"] == 2
     assert ("cache_lookups", "models", "hit") not in counts(tally)
+
+
+async def test_a_hit_saves_tokens_and_time_and_a_shared_call_tokens_only() -> None:
+    tally = CallTally()
+    observe = tally.observer("models")
+    response = replace(COUNTED, latency_ms=812.4)
+    for found in (Found.HIT, Found.HIT, Found.SHARED, Found.MISS, Found.STALE):
+        observe(request(), found, response)
+    counted = counts(tally)
+    assert counted["tokens_saved", "models", "input"] == 27
+    assert counted["tokens_saved", "models", "output"] == 9
+    assert counted["milliseconds_saved", "models", ""] == 1_624
+    assert counted["cache_lookups", "models", "hit"] == 3
+    assert counted["cache_lookups", "models", "stale"] == 1
+
+
+async def test_a_request_that_was_given_up_is_forgotten_under_every_policy() -> None:
+    tally = CallTally()
+    asked = request()
+    complete = with_retry(
+        tally.counted_send(ScriptedSend(DOWN, COUNTED), "models"),
+        max_attempts=1,
+        deadline_s=600,
+        sleep=ManualTime().sleep,
+        random=lambda: 0.5,
+        clock=ManualTime().clock,
+    )
+    for _ in range(2):
+        await tally.settled(complete)(asked)
+    assert not [key for key in counts(tally) if key[0] == "retries"]

@@ -13,32 +13,11 @@ from streaming_eval.inference.cache_key import cache_key, canonical
 from streaming_eval.inference.complete import Complete, failed
 from streaming_eval.inference.paid_answer import PaidAnswer
 from streaming_eval.inference.retry import with_retry
-from streaming_eval.records import Request, Response
 from tests.inference.requests import request
 from tests.inference.scripted import HeldSend, ManualTime, ScriptedSend, answer, settle
+from tests.inference.shelf import Shelf
 
 PERMANENT = PermanentError("http_400", "no")
-
-
-class Shelf:
-    """A cache in memory that counts look-ups and keeps what it is given, in order."""
-
-    def __init__(self, *stored: Request) -> None:
-        self.responses = {cache_key(asked): answer("stored") for asked in stored}
-        self.kept: list[PaidAnswer] = []
-        self.looked_up: list[str] = []
-
-    def lookup(self, key: str) -> Response | None:
-        self.looked_up.append(key)
-        return self.responses.get(key)
-
-    def store(self, paid: PaidAnswer) -> None:
-        self.kept.append(paid)
-
-    def over(self, complete: Complete, policy: str = "read_write") -> Complete:
-        return with_cache(
-            complete, lookup=self.lookup, store=self.store, policy=CachePolicy(policy)
-        )
 
 
 def failing(error: PermanentError | RetryableError) -> tuple[ScriptedSend, Complete]:

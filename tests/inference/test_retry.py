@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from itertools import pairwise
+from random import uniform
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,10 @@ from hypothesis import strategies as st
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
 from streaming_eval.inference.complete import Complete, Send
 from streaming_eval.inference.retry import FIRST_BACKOFF_S, LONGEST_BACKOFF_S, with_retry
-from streaming_eval.records import Response
+from streaming_eval.inference.sent import in_line
+from streaming_eval.records import Request, Response
+from tests.inference.fake_endpoint import STUCK_S, FakeEndpoint, Reply, steady
+from tests.inference.fake_loop import now_s, on_fake_time
 from tests.inference.requests import request
 from tests.inference.scripted import HeldSend, ManualTime, ScriptedSend, answer
 
@@ -158,3 +163,87 @@ async def test_an_unexpected_error_is_not_hidden(error: Exception) -> None:
     send.release.set()
     with pytest.raises(type(error)):
         await retried(send, ManualTime())(request())
+
+
+def permits(*waits_s: float) -> Callable[[Send], Send]:
+    """A quota that lets attempts pass after such waits, and those after them never."""
+    left = [*reversed(waits_s)]
+
+    def around(send: Send) -> Send:
+        async def permitted(asked: Request) -> Response:
+            with in_line():
+                await asyncio.sleep(left.pop() if left else STUCK_S)
+            return await send(asked)
+
+        return permitted
+
+    return around
+
+
+def on_loop_time(endpoint: FakeEndpoint, around: Callable[[Send], Send]) -> Complete:
+    return with_retry(
+        endpoint.send,
+        max_attempts=5,
+        deadline_s=10,
+        sleep=asyncio.sleep,
+        random=lambda: 0.5,
+        clock=now_s,
+        around=around,
+    )
+
+
+def test_waiting_in_line_is_not_charged_to_the_deadline() -> None:
+    async def work() -> None:
+        endpoint = FakeEndpoint(lambda n, _: Reply(2, BUSY if n < 2 else None))
+        complete, began = on_loop_time(endpoint, permits(500, 600, 700)), now_s()
+        assert (await complete(request())).attempts == 3
+        assert now_s() - began == pytest.approx(3 * 2 + 0.375 + 0.75 + 1_800)
+
+    on_fake_time(work())
+
+
+def test_pauses_and_requests_are_charged_also_after_waiting_in_line() -> None:
+    async def work() -> None:
+        endpoint = FakeEndpoint(lambda *_: Reply(3, BUSY))
+        complete, began = on_loop_time(endpoint, permits(500, 600, 700, 800)), now_s()
+        response = await complete(request())
+        assert (response.error, response.attempts) == ("deadline", 3)
+        assert now_s() - began == pytest.approx(10 + 1_800)
+
+    on_fake_time(work())
+
+
+def test_an_attempt_that_was_held_back_is_no_request() -> None:
+    def around(send: Send) -> Send:
+        async def unreachable(_: Request) -> Response:
+            raise RetryableError("quota_unreachable", "")
+
+        return unreachable
+
+    async def work() -> None:
+        endpoint = FakeEndpoint(steady(1))
+        response = await on_loop_time(endpoint, around)(request())
+        assert (response.error, response.attempts) == ("quota_unreachable", 0)
+        assert endpoint.began_at == []
+
+    on_fake_time(work())
+
+
+def test_a_request_that_is_cut_off_was_one_all_the_same() -> None:
+    async def work() -> None:
+        endpoint = FakeEndpoint(steady(STUCK_S))
+        response = await on_loop_time(endpoint, lambda send: send)(request())
+        assert (response.error, response.attempts, endpoint.cut_off) == ("deadline", 1, 1)
+
+    on_fake_time(work())
+
+
+def test_a_wall_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: uniform(-1e9, 1e9))
+
+    async def work() -> float:
+        endpoint, began = FakeEndpoint(lambda n, _: Reply(1, BUSY if n < 2 else None)), now_s()
+        assert (await on_loop_time(endpoint, lambda send: send)(request())).attempts == 3
+        return now_s() - began
+
+    assert on_fake_time(work()) == pytest.approx(1 + 0.375 + 1 + 0.75 + 1)

@@ -74,7 +74,7 @@ async def test_models_are_listed(
 ) -> None:
     async with http.get(f"{shared_endpoint.base_url}/models") as reply:
         models = [model["id"] for model in (await reply.json())["data"]]
-    assert models == [*RECORDED_MODELS, "scripted-judge"]
+    assert models == [*RECORDED_MODELS, "scripted-judge", "hashed-words"]
 
 
 async def test_other_paths_and_methods_are_named(

@@ -144,7 +144,7 @@ def test_replay_with_an_empty_cache_asks_nothing_and_says_so(
     topic = site.topic("replayed")
     records = replayed(40, "r", seed=1, step_ms=10, swap=False)
     site.produce(topic, records)
-    place = site.place("replayed", topic, endpoint, {"cache_policy": "replay"})
+    place = site.place("replayed", topic, endpoint, {"cache.policy": "replay"})
     before = endpoint.stats()["calls"]
     with place.job() as job:
         wait_until(lambda: place.read("scores").num_rows > 0, job, told.LIMIT_S, poll_s=0.2)

@@ -31,8 +31,9 @@ def process(tmp_path: Path, api: ModelsApi, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(worker_runtime, "_runtimes", runtimes)
     yield Worker(tmp_path, api.base_url)
     for runtime in runtimes.values():  # a real worker takes them to its grave
-        for chat in runtime._apis.values():
-            runtime.run(chat._http._session.close())
+        for line in runtime._lines.values():
+            for session in line._sessions:
+                runtime.run(session.close())
         runtime._loop.close()
         runtime._index.close()
 
@@ -119,7 +120,7 @@ def test_a_later_batch_finds_what_earlier_ones_paid_for(
     process.answers.commit(0)
     if restarted:
         runtime = worker_runtime.runtime_for(process.plan.runtime)
-        runtime._recent = type(runtime._recent)(1_000)
+        runtime._index._recent = type(runtime._index._recent)(1_000)
     rows = process.run([sample("b")], batch_id=1)
     assert len(api.asked) == 1
     assert {r["value"] for r in rows["scores"]} == {1.0}

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_store import AnswerStore
+from streaming_eval.adapters.endpoint_plan import EndpointPlan
 from streaming_eval.adapters.schemas import DEAD_LETTERS, SCORES
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.adapters.worker_runtime import EndpointPlan, RuntimePlan
+from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache import CachePolicy
 from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, ModelCall
@@ -48,7 +49,7 @@ class Worker:
         index_path = root / "index" / "answers"
         index = AnswerIndex(index_path, self.tables.uri("responses"))
         self.answers = AnswerStore(self.tables, root / "spool", index)
-        endpoint = EndpointPlan("models", base_url, None, None, 8, 30.0, 60.0, 1)
+        endpoint = EndpointPlan("models", "openai_chat", base_url, None, None, 8, 30.0, 60.0, 1)
         self.plan = ScorePlan(
             EvaluationPlan(
                 (ModelCall("small", "models", base_url, "openai_chat", "org/small"),),

@@ -1,4 +1,4 @@
-"""Answers chat completions from the book, within the limits and with the faults that are set."""
+"""Answers model calls from the book, within the limits and with the faults that are set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -15,18 +15,18 @@ import orjson
 from streaming_eval.local.answers import AnswerBook, NotAnswerable
 from streaming_eval.local.behaviour import Behaviour, Fault
 from streaming_eval.local.call_log import CallLog, body_sha256
-from streaming_eval.local.chat_request import completion, error_body, parse_chat
 from streaming_eval.local.fates import Fates
 from streaming_eval.local.faulty_reply import spoil
 from streaming_eval.local.http_message import Head, Reply
 from streaming_eval.local.rate_limit import RateLimit
+from streaming_eval.local.wire_format import WireFormat
 
 _CONNECTION_RESET = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of one call; `model` is empty when the body was no chat request."""
+    """What became of one call; `model` is empty when the body was no request."""
 
     reply: Reply
     model: str = ""
@@ -37,12 +37,12 @@ class _Outcome:
         return _CONNECTION_RESET if self.reply.reset else int(self.reply.status)
 
 
-class ChatApi:
-    """POST /v1/chat/completions.
+class ModelApi:
+    """The calls of all wire formats, under one limit and one behaviour.
 
     Args:
         log: where each call is written down; None keeps no log.
-        api_key: what clients must send as bearer token; None lets everybody in.
+        api_key: what clients must send; None lets everybody in.
         steady_s: the clock of the rate limit.
     """
 
@@ -71,72 +71,66 @@ class ChatApi:
             RateLimit(per_minute, behaviour.burst, self._steady_s()) if per_minute else None
         )
 
-    def authorised(self, head: Head) -> bool:
+    def authorised(self, wire: WireFormat, head: Head) -> bool:
         """Whether the request carries the key, if one is needed."""
         if self._api_key is None:
             return True
-        given = head.headers.get("authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {self._api_key}".encode())
+        return hmac.compare_digest(wire.key(head).encode(), self._api_key.encode())
 
-    def complete(self, head: Head, body: bytes) -> Reply:
+    def complete(self, wire: WireFormat, head: Head, body: bytes) -> Reply:
         """The reply to one call, which is counted and logged whatever becomes of it."""
         parsed = _json(body)
         digest = body_sha256(body, parsed)
-        outcome = self._outcome(head, parsed, digest)
+        outcome = self._outcome(wire, head, parsed, digest)
         self.by_status[outcome.status] += 1
         if self._log is not None:
             self._log.write(outcome.model, digest, outcome.status, outcome.fault)
         return outcome.reply
 
-    def _outcome(self, head: Head, parsed: object, digest: str) -> _Outcome:
-        if not self.authorised(head):
-            return _Outcome(unauthorised())
+    def _outcome(self, wire: WireFormat, head: Head, parsed: object, digest: str) -> _Outcome:
+        if not self.authorised(wire, head):
+            return _Outcome(unauthorised(wire))
         try:
-            chat = parse_chat(parsed)
+            chat = wire.parse(head, parsed)
         except ValueError as error:
-            return _Outcome(refusal(HTTPStatus.BAD_REQUEST, str(error)))
+            return _Outcome(refusal(wire, HTTPStatus.BAD_REQUEST, str(error)))
         wait_s = self._limit.take(self._steady_s()) if self._limit else 0.0
         if wait_s:
-            return _Outcome(self._too_many(wait_s), chat.model)
+            return _Outcome(self._too_many(wire, wait_s), chat.model)
         try:
-            answer = self._book.answer(chat.model, chat.messages)
+            content = wire.answer(chat, self._book, digest[:24])
         except NotAnswerable as error:
-            return _Outcome(refusal(error.status, error.message, error.code), chat.model)
+            return _Outcome(refusal(wire, error.status, error.message, error.code), chat.model)
         fate = self._fates.next(digest)
-        content = completion(chat, answer, digest[:24], int(time.time()))
         reply = Reply(
-            HTTPStatus.OK, content, headers=self._limit_headers(), delay_s=fate.latency_ms / 1000
+            HTTPStatus.OK, content, headers=self._limits(wire), delay_s=fate.latency_ms / 1000
         )
-        return _Outcome(spoil(reply, fate.fault) if fate.fault else reply, chat.model, fate.fault)
+        spoilt = spoil(reply, fate.fault, wire) if fate.fault else reply
+        return _Outcome(spoilt, chat.model, fate.fault)
 
-    def _too_many(self, wait_s: float) -> Reply:
+    def _too_many(self, wire: WireFormat, wait_s: float) -> Reply:
         headers = {
-            **self._limit_headers(),
+            **self._limits(wire),
             "Retry-After": str(max(1, math.ceil(wait_s))),  # whole seconds by RFC 9110
             "Retry-After-Ms": str(math.ceil(wait_s * 1000)),
         }
-        body = error_body("Rate limit reached for requests.", "requests", "rate_limit_exceeded")
-        return Reply(HTTPStatus.TOO_MANY_REQUESTS, body, headers=headers)
+        status, message = HTTPStatus.TOO_MANY_REQUESTS, "Rate limit reached for requests."
+        body = wire.error(status, message, "rate_limit_exceeded")
+        return Reply(status, body, headers=headers)
 
-    def _limit_headers(self) -> dict[str, str]:
-        if self._limit is None:
-            return {}
-        return {
-            "X-RateLimit-Limit-Requests": f"{self._limit.per_minute:g}",
-            "X-RateLimit-Remaining-Requests": str(self._limit.remaining),
-            "X-RateLimit-Reset-Requests": f"{self._limit.full_in_s:.3f}s",
-        }
+    def _limits(self, wire: WireFormat) -> Mapping[str, str]:
+        return wire.limits(self._limit) if self._limit else {}
 
 
-def refusal(status: HTTPStatus, message: str, code: str | None = None) -> Reply:
+def refusal(wire: WireFormat, status: HTTPStatus, message: str, code: str | None = None) -> Reply:
     """A reply that blames the request."""
-    return Reply(status, error_body(message, "invalid_request_error", code))
+    return Reply(status, wire.error(status, message, code))
 
 
-def unauthorised() -> Reply:
+def unauthorised(wire: WireFormat) -> Reply:
     """The reply to a missing or wrong key, which it does not repeat."""
     message = "Incorrect API key provided."
-    return refusal(HTTPStatus.UNAUTHORIZED, message, "invalid_api_key")
+    return refusal(wire, HTTPStatus.UNAUTHORIZED, message, "invalid_api_key")
 
 
 def _json(body: bytes) -> object:

@@ -1,0 +1,38 @@
+"""What a worker is told of an endpoint: plain values that travel with every task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlan:
+    """One endpoint as a worker uses it; its key is only named here, never held.
+
+    Attributes:
+        api: a key of `MODEL_APIS`.
+        headers: beside the API's own.
+        query: appended to every address.
+        key_header: carries the key in place of the API's own.
+        max_in_flight: this worker's share of the endpoint's limit, or the whole where it has a
+            quota, whose shares move to where the work is.
+        metered: whether its requests need permits from the driver's quota.
+        tokens_per_minute: of the quota; None where tokens are not limited.
+    """
+
+    name: str
+    api: str
+    base_url: str
+    api_key_env: str | None
+    api_key_file: str | None
+    max_in_flight: int
+    request_timeout_s: float
+    deadline_s: float
+    max_attempts: int
+    key_header: str | None = None
+    headers: Pairs = ()
+    query: Pairs = ()
+    metered: bool = False
+    tokens_per_minute: int | None = None
