@@ -1,0 +1,51 @@
+"""From the settings on prices and budgets to the plain values that the driver spends by."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from streaming_eval.inference.budget import AtCap, Budget, Per, Unit
+from streaming_eval.inference.evaluate import EvaluationPlan
+from streaming_eval.inference.price import Price, Prices, pico
+from streaming_eval.inference.spending import Treasury
+from streaming_eval.settings.spending import BudgetSettings, BudgetsSettings, PricesSettings
+
+
+def prices(settings: PricesSettings) -> Prices:
+    """The price table."""
+    return Prices(
+        settings.currency,
+        {p.model: Price.per_million(p.input, p.output, p.cached_input) for p in settings.models},
+    )
+
+
+def treasury(
+    budgets: BudgetsSettings, prices: Prices, evaluation: EvaluationPlan, tasks: int
+) -> Treasury:
+    """What may be spent, on the calls that this evaluation may make, by so many tasks at once."""
+    return Treasury(
+        tuple(_budget(cap) for cap in budgets.caps),
+        prices,
+        AtCap(budgets.at_cap),
+        tasks,
+        calls_per_sample(evaluation),
+    )
+
+
+def calls_per_sample(plan: EvaluationPlan) -> dict[str, int]:
+    """Model, as its endpoint calls it, to the calls that one sample needs at most.
+
+    Every candidate is asked once; every judge once about each candidate and about production.
+    """
+    calls = Counter(candidate.model for candidate in plan.candidates)
+    for scorer in plan.scorers:
+        if scorer.judge is not None:
+            calls[scorer.judge.call.model] += len(plan.candidates) + 1
+    return dict(calls)
+
+
+def _budget(cap: BudgetSettings) -> Budget:
+    if cap.money is not None:
+        return Budget(Unit.MONEY, pico(cap.money), Per(cap.per), cap.model)
+    assert cap.tokens is not None  # the settings' own check
+    return Budget(Unit.TOKENS, cap.tokens, Per(cap.per), cap.model)
