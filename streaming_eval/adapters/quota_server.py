@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
@@ -44,10 +46,9 @@ class QuotaServer:
     def __init__(self, quotas: Quotas, secret: str, host: str = "127.0.0.1", port: int = 0) -> None:
         self._quotas, self._secret, self._host, self._port = quotas, secret, host, port
         self._lock = threading.Lock()
-        self._loop = asyncio.new_event_loop()
+        self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="quota", daemon=True)
-        self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._end: Callable[[], object] = lambda: None
 
     def start(self) -> None:
         """Listens from now on.
@@ -57,17 +58,15 @@ class QuotaServer:
         """
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+            self._started.result()
         except OSError:
-            self.stop()
+            self._thread.join()
             raise
 
     def stop(self) -> None:
         """Closes the port and every connection."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._end()
         self._thread.join()
-        self._loop.close()
 
     def address(self, host: str | None = None) -> QuotaAddress:
         """For the workers; `host` is how they reach this machine, where it differs."""
@@ -83,13 +82,15 @@ class QuotaServer:
             return self._quotas.status()
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        try:
+            asyncio.run(self._listen())
+        except OSError as error:
+            self._started.set_exception(error)
 
-    async def _open(self) -> None:
+    async def _listen(self) -> None:
         app = web.Application(client_max_size=MAX_ASK_BYTES)
         app.router.add_post(PATH, self._answer)
-        self._runner = web.AppRunner(
+        runner = web.AppRunner(
             app,
             access_log=None,
             keepalive_timeout=_IDLE_S,
@@ -98,24 +99,16 @@ class QuotaServer:
             max_field_size=_MAX_LINE_BYTES,
             shutdown_timeout=_GRACE_S,
         )
-        await self._runner.setup()
-        self._listener = await self._loop.create_server(self._connect, self._host, self._port)
-        self._port = self._listener.sockets[0].getsockname()[1]
-
-    async def _close(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    def _connect(self) -> web.RequestHandler:
-        """Takes a connection; the oldest makes room, and a worker whose it was comes again."""
-        assert self._runner is not None
-        server = self._runner.server
-        assert server is not None
-        if len(server.connections) >= MAX_CONNECTIONS:
-            server.connections[0].force_close()
-        return server()
+        await runner.setup()
+        assert runner.server is not None
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        listener = await loop.create_server(_door(runner.server), self._host, self._port)
+        self._port = listener.sockets[0].getsockname()[1]
+        self._end = partial(loop.call_soon_threadsafe, ended.set)
+        self._started.set_result(None)
+        await ended.wait()
+        listener.close()
+        await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
         try:
@@ -133,3 +126,15 @@ class QuotaServer:
                 return web.Response(status=HTTPStatus.NOT_FOUND)
             grant = self._quotas.exchange(ask)
         return web.Response(body=encode_grant(grant), content_type="application/json")
+
+
+def _door(server: web.Server) -> Callable[[], web.RequestHandler]:
+    """Takes connections; the oldest makes room for the newest, and its worker comes again."""
+
+    def connect() -> web.RequestHandler:
+        opened = server.connections
+        for oldest in opened[: max(0, len(opened) + 1 - MAX_CONNECTIONS)]:
+            oldest.force_close()
+        return server()
+
+    return connect

@@ -19,7 +19,6 @@ _log = logging.getLogger(__name__)
 Exchange = Callable[[Ask], Awaitable[Grant]]
 
 _RENEW_S = 0.5
-_RETURN_BEFORE_S = 0.75
 
 
 class EndpointLeases:
@@ -182,7 +181,6 @@ class EndpointLeases:
             model: 0 if stuck and model in self._waiters else len(need)
             for model, need in needs.items()
         }
-        self._pool.give_back_old(now_s + _RETURN_BEFORE_S)
         self._pool.give_back(keep)
         wanted = {model: need[self._pool.count(model) :] for model, need in needs.items()}
         return {model: tokens for model, tokens in wanted.items() if tokens}

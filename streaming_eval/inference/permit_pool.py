@@ -85,13 +85,6 @@ class PermitPool:
                 return Permit(lease.epoch, granted, tokens)
         return None
 
-    def give_back_old(self, ends_before: float) -> None:
-        """Returns permits that would run out soon, so that others may have them."""
-        for line in self._permits.values():
-            while line and line[0][0].ends_at < ends_before:
-                lease, granted = line.popleft()
-                lease.give_back(granted)
-
     def give_back(self, keep: Mapping[str, int]) -> None:
         """Returns, newest first, the permits beyond so many of each model."""
         for model, line in self._permits.items():

@@ -64,6 +64,7 @@ async def test_an_ask_goes_out_whole_and_signed_and_the_grant_comes_back(
     [
         http(b"", "401 Unauthorized"),
         http(b"", "500 Internal Server Error"),
+        http(encode_grant(GRANT), "500 Internal Server Error"),
         http(b"", "302 Found", Location="http://127.0.0.1:1/"),
         http(b""),
         http(b"{}"),
@@ -82,6 +83,15 @@ async def test_what_is_no_grant_is_as_good_as_no_driver(
             await client(session, server).exchange(ASK)
     assert caught.value.reason == "quota_unreachable"
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_an_ask_is_not_carried_to_another_host(session: aiohttp.ClientSession) -> None:
+    async with serving(always(http(encode_grant(GRANT)))) as other:
+        moved = http(b"", "307 Temporary Redirect", Location=other.base_url)
+        async with serving(always(moved)) as server:
+            with pytest.raises(RetryableError):
+                await client(session, server).exchange(ASK)
+    assert other.received == []
 
 
 async def test_a_driver_that_does_not_answer_is_not_waited_for_long(

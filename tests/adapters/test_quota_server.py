@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
@@ -141,6 +142,8 @@ async def test_when_there_are_too_many_connections_the_oldest_make_room(
     monkeypatch.setattr(quota_server, "MAX_CONNECTIONS", 5)
     connections = [connect(server.address()) for _ in range(20)]
     assert await post(session, server.address(), encode_ask(ASK)) == 200
+    connections.append(connect(server.address()))
+    assert await post(session, server.address(), encode_ask(ASK)) == 200
     assert await asyncio.to_thread(connections[0].recv, 1) == b"", "closed"
     for connection in connections:
         connection.close()
@@ -159,8 +162,10 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
 def test_a_port_that_is_taken_is_an_error_at_once(server: QuotaServer) -> None:
     port = int(urlsplit(server.address().url).port or 0)
     quotas = Quotas({"e": Quota(60)}, time.monotonic)
+    threads = threading.active_count()
     with pytest.raises(OSError, match="address"):
         QuotaServer(quotas, new_secret(), port=port).start()
+    assert threading.active_count() == threads
 
 
 def test_a_stopped_server_is_gone() -> None:

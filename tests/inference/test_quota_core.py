@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_eval.inference.endpoint_quota import EndpointQuota
-from streaming_eval.inference.lease_book import LATE_S, LIFETIME_S
+from streaming_eval.inference.lease_book import LATE_S, LIFETIME_S, REMEMBERED_S
 from streaming_eval.inference.quota import Quota, Quotas
 from streaming_eval.inference.quota_messages import Ask, Grant, LeaseUse, Remaining
 from tests.inference.quota_workers import PlainWorker, worst_excess
@@ -334,13 +334,14 @@ def test_many_workers_ask_less_often() -> None:
     assert (grants[0].again_s, grants[-1].again_s) == (0.1, 0.5)
 
 
-def test_a_worker_that_comes_back_is_not_corrected_twice() -> None:
+@pytest.mark.parametrize("away_s", [300.0, REMEMBERED_S + 300.0])
+def test_a_worker_that_comes_back_is_not_corrected_twice(away_s: float) -> None:
     quota = EndpointQuota(Quota(tokens_per_minute=60_000), 0.0)
     worker = PlainWorker("w", quota)
     worker.ask(0.0, {}, extra_tokens=0)
     worker.ask(0.1, {}, extra_tokens=-50_000)
-    worker.ask(300.0, {}, extra_tokens=-50_000)
-    grants = [worker.ask(300.0, {"m": [1_000] * 200}, extra_tokens=-50_000) for _ in range(3)]
+    worker.ask(away_s, {}, extra_tokens=-50_000)
+    grants = [worker.ask(away_s, {"m": [1_000] * 200}, extra_tokens=-50_000) for _ in range(3)]
     granted = sum(len(grant.permits.get("m", ())) for grant in grants)
     assert granted <= 53
 

@@ -70,14 +70,12 @@ def test_what_changes_while_a_report_is_under_way_is_told_next_time() -> None:
     assert held.uses() == (LeaseUse(7, 2, 30),)
 
 
-def test_the_newest_go_back_first_and_the_oldest_before_they_run_out() -> None:
+def test_the_newest_go_back_first() -> None:
     held = pool(grant(1, 10, 20))
     held.add(grant(2, 30), asked_at=1.0)
     held.give_back({"m": 2})
     assert held.uses() == (LeaseUse(2, returned=1, returned_tokens=30),)
-    held.add(grant(3, 40), asked_at=1.0)
-    held.give_back_old(2.5)
-    assert held.take("m", 0, 0.0) == Permit(0, 40, 0)
+    assert held.take("m", 0, 0.0) == Permit(0, 10, 0)
 
 
 def told(news: ProviderNews, now_s: float = 0.0) -> Ask:
