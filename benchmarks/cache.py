@@ -25,10 +25,10 @@ from streaming_eval.adapters.cache_stats import cache_stats
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache import CachePolicy, with_cache
-from streaming_eval.inference.cache_key import cache_key, canonical, key_of
+from streaming_eval.inference.cache.cache_key import cache_key, canonical, key_of
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.with_cache import CachePolicy, with_cache
 from streaming_eval.inference.complete import failed
-from streaming_eval.inference.paid_answer import PaidAnswer
 from streaming_eval.records import Message, Request, Response, Usage
 
 _SMALL = 100_000

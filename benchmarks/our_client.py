@@ -20,7 +20,7 @@ from benchmarks.client_processes import rate, read_share, serve
 from streaming_eval.adapters import worker_runtime
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.pipeline.wiring import Job
 from streaming_eval.pipeline.worker import BatchContext, evaluate_partition
 from streaming_eval.settings import Settings

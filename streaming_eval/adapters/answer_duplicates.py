@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from streaming_eval.adapters.answer_removal import Numbers, files_of, numbered, remove_rows
 from streaming_eval.adapters.delta_log import DeltaLog
-from streaming_eval.inference.freshness import tie_break
+from streaming_eval.inference.cache.freshness import tie_break
 
 _HASHED_CHARS = 16
 _MIX = np.uint64(0x9E3779B97F4A7C15)

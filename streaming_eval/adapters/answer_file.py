@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from streaming_eval.inference.freshness import tie_break
+from streaming_eval.inference.cache.freshness import tie_break
 from streaming_eval.records import Response, Usage
 
 SCHEMA_VERSION = 3

@@ -16,7 +16,7 @@ from streaming_eval.adapters.answer_rows import answer_rows, changes
 from streaming_eval.adapters.delta_log import Commit, DataFile, DeltaLog
 from streaming_eval.adapters.delta_rewrite import read_rewrite
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.recent_answers import RecentAnswers
+from streaming_eval.inference.cache.recent_answers import RecentAnswers
 from streaming_eval.records import Response
 
 T = TypeVar("T")

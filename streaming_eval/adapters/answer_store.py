@@ -17,8 +17,8 @@ from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.spool import read_spool
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.freshness import Freshness, newest_of_each_key, supersedes
-from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.freshness import Freshness, newest_of_each_key, supersedes
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.records import Response
 
 _LOG = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections import Counter
 import pyarrow as pa
 
 from streaming_eval.errors import InferenceError
-from streaming_eval.inference.cache import Found, Observe
+from streaming_eval.inference.cache.with_cache import Found, Observe
 from streaming_eval.inference.complete import Complete, Send
 from streaming_eval.records import Request, Response
 

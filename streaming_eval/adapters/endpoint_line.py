@@ -20,14 +20,14 @@ from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.adapters.quota_client import QuotaClient, open_quota_session
 from streaming_eval.adapters.quota_wire import QuotaAddress
 from streaming_eval.configuration.secrets import from_file, from_variable
-from streaming_eval.inference.adaptive_limit import InFlightLimits
-from streaming_eval.inference.breaker import BreakerLimits
+from streaming_eval.inference.calls.adaptive_limit import InFlightLimits
+from streaming_eval.inference.calls.breaker import BreakerLimits
+from streaming_eval.inference.calls.endpoint_stack import EndpointStack, StackLimits
+from streaming_eval.inference.calls.sent import in_line
 from streaming_eval.inference.complete import Complete, Send
-from streaming_eval.inference.endpoint_leases import EndpointLeases
-from streaming_eval.inference.endpoint_stack import EndpointStack, StackLimits
-from streaming_eval.inference.sent import in_line
-from streaming_eval.inference.token_estimate import TokenEstimate
-from streaming_eval.inference.with_quota import with_quota
+from streaming_eval.inference.quota.endpoint_leases import EndpointLeases
+from streaming_eval.inference.quota.token_estimate import TokenEstimate
+from streaming_eval.inference.quota.with_quota import with_quota
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -98,11 +98,10 @@ class EndpointLine:
 
 
 def _limits(plan: EndpointPlan) -> StackLimits:
-    most = plan.max_in_flight
     return StackLimits(
         max_attempts=plan.max_attempts,
         deadline_s=plan.deadline_s,
-        in_flight=InFlightLimits(least=most, most=most, share=most, tolerance=2.0),
+        in_flight=InFlightLimits.fixed(plan.max_in_flight),
         breaker=BreakerLimits(
             failure_ratio=0.5,
             least_outcomes=20,

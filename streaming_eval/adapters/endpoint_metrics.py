@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from streaming_eval.adapters.exposition import PREFIX, MetricInfo
 from streaming_eval.adapters.metric_family import Family, Values
-from streaming_eval.inference.breaker import CircuitState
+from streaming_eval.inference.calls.breaker import CircuitState
 
 DURATION_BOUNDS = (
     "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "+Inf",

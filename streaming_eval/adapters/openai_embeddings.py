@@ -22,8 +22,8 @@ import orjson
 from streaming_eval.adapters.json_api import JsonApi
 from streaming_eval.adapters.token_counts import usage_of
 from streaming_eval.errors import PermanentError
+from streaming_eval.inference.calls.joint_response import JointResponse
 from streaming_eval.inference.complete import failed
-from streaming_eval.inference.joint_response import JointResponse
 from streaming_eval.records import Request, Response
 
 _NO_VECTOR = PermanentError("no_vector", "the reply holds no usable vector for this input")

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.charge import WITHOUT_OUTPUT, amount
-from streaming_eval.inference.ledger import Paid
-from streaming_eval.inference.price import Prices
+from streaming_eval.inference.spending.charge import WITHOUT_OUTPUT, amount
+from streaming_eval.inference.spending.ledger import Paid
+from streaming_eval.inference.spending.price import Prices
 
 _COUNTED = ["api", "model", "input_tokens", "output_tokens", "created_at"]
 _TEXTS = ["request", "text"]

@@ -21,8 +21,8 @@ from streaming_eval.adapters.quota_wire import (
     sign,
 )
 from streaming_eval.errors import PermanentError, RetryableError
-from streaming_eval.inference.endpoint_leases import EndpointLeases
-from streaming_eval.inference.quota_messages import Ask, Grant
+from streaming_eval.inference.quota.endpoint_leases import EndpointLeases
+from streaming_eval.inference.quota.messages import Ask, Grant
 
 _TIMEOUT_S = 2.0
 _CONNECTIONS = 8

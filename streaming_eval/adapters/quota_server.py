@@ -20,7 +20,7 @@ from streaming_eval.adapters.quota_wire import (
     encode_grant,
     signed,
 )
-from streaming_eval.inference.quota import Quotas, QuotaStatus
+from streaming_eval.inference.quota.quotas import Quotas, QuotaStatus
 
 MAX_CONNECTIONS = 1_024
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from streaming_eval.inference.quota_messages import Ask, Grant
+from streaming_eval.inference.quota.messages import Ask, Grant
 
 PATH = "/v1/quota"
 SIGNATURE = "X-Signature"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from streaming_eval.inference.quota_messages import Remaining
+from streaming_eval.inference.quota.messages import Remaining
 
 _MOST = 2**40
 _LONGEST_S = 86_400.0

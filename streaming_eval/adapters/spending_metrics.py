@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 
 from streaming_eval.adapters.exposition import MetricInfo
 from streaming_eval.adapters.metric_family import Family, Values
-from streaming_eval.inference.budget import Budget
-from streaming_eval.inference.price import PICO
+from streaming_eval.inference.spending.budget import Budget
+from streaming_eval.inference.spending.price import PICO
 
 _MS_PER_S = 1_000
 _BUDGET_LABELS = ("model", "per", "unit")

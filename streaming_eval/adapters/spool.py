@@ -16,7 +16,7 @@ from types import TracebackType
 from zlib import crc32
 
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.paid_answer import PaidAnswer, decode, encode
+from streaming_eval.inference.cache.paid_answer import PaidAnswer, decode, encode
 
 SUFFIX = ".spool"
 _LOG = logging.getLogger(__name__)

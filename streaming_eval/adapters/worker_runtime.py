@@ -19,9 +19,9 @@ from streaming_eval.adapters.endpoint_line import EndpointLine
 from streaming_eval.adapters.endpoint_plan import EndpointPlan
 from streaming_eval.adapters.quota_wire import QuotaAddress
 from streaming_eval.adapters.spool import SpoolWriter, read_spool
-from streaming_eval.inference.cache import CachePolicy, Lookup, with_cache
+from streaming_eval.inference.cache.freshness import Freshness, newest, newest_of_each_key
+from streaming_eval.inference.cache.with_cache import CachePolicy, Lookup, with_cache
 from streaming_eval.inference.complete import Complete
-from streaming_eval.inference.freshness import Freshness, newest, newest_of_each_key
 from streaming_eval.records import Response
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """The one shape of everything between a request and its response, so that policies stack.
 
-    complete = with_cache(with_limit(with_retry(api.send, ...), 64), ...)
+    complete = with_cache(limit.limited(with_retry(api.send, ...)), ...)
 
 A `Complete` never raises for a failed call: the failure is the response. A `Send` is the innermost
 layer, one HTTP exchange, and raises `RetryableError` or `PermanentError`; `with_retry` makes a

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.complete import Complete
 from streaming_eval.records import (
     OTHER,

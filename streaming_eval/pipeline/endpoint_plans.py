@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streaming_eval.adapters.endpoint_plan import EndpointPlan
-from streaming_eval.inference.quota import Quota
+from streaming_eval.inference.quota.quotas import Quota
 from streaming_eval.settings import EndpointSettings
 
 

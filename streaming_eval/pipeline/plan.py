@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from streaming_eval.alerting.plan import SeriesPlan, fleet_thresholds
 from streaming_eval.errors import PermanentError, SettingsError
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.evaluate import (
     PRODUCTION,
     BoundScorer,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from streaming_eval.inference.budget import AtCap, Budget, Per, Unit
 from streaming_eval.inference.evaluate import EvaluationPlan
-from streaming_eval.inference.price import Price, Prices, pico
-from streaming_eval.inference.spending import Treasury
+from streaming_eval.inference.spending.books import Treasury
+from streaming_eval.inference.spending.budget import AtCap, Budget, Per, Unit
+from streaming_eval.inference.spending.price import Price, Prices, pico
 from streaming_eval.settings.spending import BudgetSettings, BudgetsSettings, PricesSettings
 
 

@@ -31,9 +31,9 @@ from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
 from streaming_eval.formats.limits import Limits
-from streaming_eval.inference.cache import CachePolicy
-from streaming_eval.inference.freshness import Freshness
-from streaming_eval.inference.quota import Quotas
+from streaming_eval.inference.cache.freshness import Freshness
+from streaming_eval.inference.cache.with_cache import CachePolicy
+from streaming_eval.inference.quota.quotas import Quotas
 from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.board import Board
 from streaming_eval.pipeline.dead_letters import publish_dead_letters

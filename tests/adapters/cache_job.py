@@ -17,9 +17,9 @@ from streaming_eval.adapters.cache_maintenance import Selection, prune
 from streaming_eval.adapters.cache_places import CachePlaces
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.cache import CachePolicy, with_cache
-from streaming_eval.inference.cache_key import cache_key
-from streaming_eval.inference.freshness import Freshness
+from streaming_eval.inference.cache.cache_key import cache_key
+from streaming_eval.inference.cache.freshness import Freshness
+from streaming_eval.inference.cache.with_cache import CachePolicy, with_cache
 from streaming_eval.records import Request, Response
 from tests.inference.requests import request
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streaming_eval.inference.cache_key import cache_key, canonical
-from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.cache_key import cache_key, canonical
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.records import Response, Usage
 from tests.inference.requests import request
 

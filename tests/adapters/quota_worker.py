@@ -15,9 +15,9 @@ import time
 from streaming_eval.adapters.openai_chat import OpenAIChat, open_session
 from streaming_eval.adapters.quota_client import QuotaClient, open_quota_session
 from streaming_eval.adapters.quota_wire import QuotaAddress
-from streaming_eval.inference.limit import with_limit
-from streaming_eval.inference.retry import with_retry
-from streaming_eval.inference.with_quota import with_quota
+from streaming_eval.inference.calls.adaptive_limit import AdaptiveLimit, InFlightLimits
+from streaming_eval.inference.calls.retry import with_retry
+from streaming_eval.inference.quota.with_quota import with_quota
 from streaming_eval.records import Message, Request
 
 
@@ -25,7 +25,7 @@ async def work(base_url: str, address: QuotaAddress, calls: int) -> None:
     async with open_session(32) as session, open_quota_session() as quota_session:
         leases = QuotaClient(quota_session, address).leases("e")
         api = OpenAIChat(session, base_url=base_url, api_key=None, timeout_s=5)
-        complete = with_limit(
+        complete = AdaptiveLimit(InFlightLimits.fixed(32)).limited(
             with_retry(
                 with_quota(api.send, leases),
                 max_attempts=20,
@@ -33,8 +33,7 @@ async def work(base_url: str, address: QuotaAddress, calls: int) -> None:
                 sleep=asyncio.sleep,
                 random=random.random,
                 clock=time.monotonic,
-            ),
-            32,
+            )
         )
         questions = [(Message("user", str(n)),) for n in range(calls)]
         await asyncio.gather(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from streaming_eval.adapters.schemas import RESPONSES
-from streaming_eval.inference.cache_key import cache_key, canonical
+from streaming_eval.inference.cache.cache_key import cache_key, canonical
 from streaming_eval.records import Response, Usage
 from tests.inference.requests import request
 

@@ -9,7 +9,7 @@ import pytest
 
 from streaming_eval.adapters import answer_removal
 from streaming_eval.adapters.answer_duplicates import key_count, remove_duplicates, row_count
-from streaming_eval.inference.freshness import tie_break
+from streaming_eval.inference.cache.freshness import tie_break
 from tests.adapters.indexed import later, responses
 from tests.adapters.responses_data import CREATED, Responses, key, row
 

@@ -12,7 +12,7 @@ import pytest
 from streaming_eval.adapters.answer_duplicates import remove_duplicates
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_removal import find_rows, remove_rows
-from streaming_eval.inference.freshness import tie_break
+from streaming_eval.inference.cache.freshness import tie_break
 from tests.adapters.indexed import (
     Open,
     expected_later,

@@ -11,8 +11,8 @@ from streaming_eval.adapters.answer_store import AnswerStore, responses_table
 from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.cache_key import cache_key
-from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.cache_key import cache_key
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.pipeline.score_rows import instant
 from tests.adapters.paid import paid
 from tests.inference.requests import ENDPOINT, request

@@ -17,8 +17,8 @@ from streaming_eval.adapters.cache_lease import alone
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.freshness import Freshness
-from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.freshness import Freshness
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.records import Response
 from tests.adapters.paid import paid
 

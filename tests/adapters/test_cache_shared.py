@@ -19,7 +19,7 @@ from streaming_eval.adapters.cache_lease import alone, writing
 from streaming_eval.adapters.cache_places import CachePlaces
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache.cache_key import cache_key
 from tests.adapters.cache_job import QUESTIONS, Account, Job, run_job
 from tests.inference.requests import request
 

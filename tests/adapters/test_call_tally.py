@@ -6,12 +6,12 @@ import pytest
 
 from streaming_eval.adapters.call_tally import TALLY, CallTally
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.inference.cache import CachePolicy, Found, with_cache
+from streaming_eval.inference.cache.with_cache import CachePolicy, Found, with_cache
+from streaming_eval.inference.calls.retry import with_retry
 from streaming_eval.inference.complete import Complete
-from streaming_eval.inference.retry import with_retry
 from streaming_eval.records import Response, Usage
+from tests.inference.calls.scripted import ManualTime, ScriptedSend, answer
 from tests.inference.requests import request
-from tests.inference.scripted import ManualTime, ScriptedSend, answer
 
 COUNTED = Response("Because.", usage=Usage(9, 3))
 BUSY, DOWN = RetryableError("http_429", ""), RetryableError("http_500", "")

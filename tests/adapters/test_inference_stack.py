@@ -6,8 +6,8 @@ import asyncio
 import random
 import time
 
-from streaming_eval.inference.limit import with_limit
-from streaming_eval.inference.retry import with_retry
+from streaming_eval.inference.calls.adaptive_limit import AdaptiveLimit, InFlightLimits
+from streaming_eval.inference.calls.retry import with_retry
 from tests.adapters.calling import Connect, connect
 from tests.adapters.loopback import GOOD, Received, http, serving
 
@@ -44,7 +44,7 @@ async def test_stuck_calls_hold_up_nobody_else(connect: Connect) -> None:
         writer.write(http(GOOD))
 
     async with serving(answer) as server:
-        complete = with_limit(
+        complete = AdaptiveLimit(InFlightLimits.fixed(16)).limited(
             with_retry(
                 connect(server).send,
                 max_attempts=5,
@@ -52,8 +52,7 @@ async def test_stuck_calls_hold_up_nobody_else(connect: Connect) -> None:
                 sleep=asyncio.sleep,
                 random=lambda: 0.5,
                 clock=time.monotonic,
-            ),
-            max_in_flight=16,
+            )
         )
         started = time.monotonic()
         stuck = asyncio.gather(*(complete(server.request(f"stuck {n}")) for n in range(4)))

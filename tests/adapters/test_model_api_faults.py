@@ -15,7 +15,7 @@ from streaming_eval.adapters.http_exchange import open_session
 from streaming_eval.adapters.json_api import JsonApi
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.inference.retry import with_retry
+from streaming_eval.inference.calls.retry import with_retry
 from streaming_eval.records import Response
 from tests.adapters.api_cases import CASES, calling, connected, one_input
 from tests.adapters.loopback import Answer, Loopback, Received, always, http

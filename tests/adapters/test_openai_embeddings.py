@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.joint_response import JointResponse
+from streaming_eval.inference.calls.joint_response import JointResponse
 from streaming_eval.records import Message, Request, Response, Usage
 from tests.adapters.api_cases import answer_to, calling, packed, vectors
 from tests.adapters.loopback import always, http

@@ -10,12 +10,12 @@ import pytest
 from streaming_eval.adapters.answer_store import responses_table
 from streaming_eval.adapters.paid_answers import paid, paid_since
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.budget import Amount, Budget, Per, Unit
-from streaming_eval.inference.cache_key import canonical, key_of
-from streaming_eval.inference.charge import charged
-from streaming_eval.inference.ledger import Ledger, Paid, began_ms
-from streaming_eval.inference.paid_answer import PaidAnswer
-from streaming_eval.inference.price import Price, Prices
+from streaming_eval.inference.cache.cache_key import canonical, key_of
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
+from streaming_eval.inference.spending.budget import Amount, Budget, Per, Unit
+from streaming_eval.inference.spending.charge import charged
+from streaming_eval.inference.spending.ledger import Ledger, Paid, began_ms
+from streaming_eval.inference.spending.price import Price, Prices
 from streaming_eval.records import Request, Response, Usage
 from tests.inference.requests import request
 

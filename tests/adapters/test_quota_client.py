@@ -15,12 +15,12 @@ from streaming_eval.adapters.quota_client import QuotaClient, open_quota_session
 from streaming_eval.adapters.quota_server import QuotaServer
 from streaming_eval.adapters.quota_wire import QuotaAddress, decode_ask, encode_grant, signed
 from streaming_eval.errors import RetryableError
-from streaming_eval.inference.quota import Quota, Quotas
-from streaming_eval.inference.quota_messages import Ask, Grant, LeaseUse, Remaining
-from streaming_eval.inference.with_quota import with_quota
+from streaming_eval.inference.quota.messages import Ask, Grant, LeaseUse, Remaining
+from streaming_eval.inference.quota.quotas import Quota, Quotas
+from streaming_eval.inference.quota.with_quota import with_quota
 from tests.adapters.loopback import Loopback, always, http, serving
+from tests.inference.calls.scripted import ScriptedSend, answer
 from tests.inference.requests import request
-from tests.inference.scripted import ScriptedSend, answer
 
 SECRET = "canary-4242"
 ASK = Ask(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_eval.adapters.rate_limit_headers import remaining
-from streaming_eval.inference.quota_messages import Remaining
+from streaming_eval.inference.quota.messages import Remaining
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -13,11 +13,11 @@ import pytest
 
 from streaming_eval.adapters.quota_server import QuotaServer
 from streaming_eval.adapters.quota_wire import QuotaAddress, new_secret
-from streaming_eval.inference.lease_book import LATE_S
-from streaming_eval.inference.quota import Quota, Quotas
+from streaming_eval.inference.quota.lease_book import LATE_S
+from streaming_eval.inference.quota.quotas import Quota, Quotas
 from streaming_eval.local.rate_limit import RateLimit
 from tests.adapters.loopback import GOOD, Loopback, Received, http, serving
-from tests.inference.quota_workers import worst_excess
+from tests.inference.quota.quota_workers import worst_excess
 
 pytestmark = pytest.mark.slow
 

@@ -25,8 +25,8 @@ from streaming_eval.adapters.quota_wire import (
     sign,
 )
 from streaming_eval.errors import RetryableError
-from streaming_eval.inference.quota import Quota, Quotas
-from streaming_eval.inference.quota_messages import Ask
+from streaming_eval.inference.quota.messages import Ask
+from streaming_eval.inference.quota.quotas import Quota, Quotas
 
 ASK = Ask("w", "e", 1, wanted={"m": (0, 0)})
 

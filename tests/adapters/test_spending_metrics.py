@@ -16,9 +16,9 @@ from streaming_eval.adapters.endpoint_metrics import (
     duration_bound,
 )
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
-from streaming_eval.inference.breaker import CircuitState
-from streaming_eval.inference.budget import Budget, Per, Unit
-from streaming_eval.inference.price import pico
+from streaming_eval.inference.calls.breaker import CircuitState
+from streaming_eval.inference.spending.budget import Budget, Per, Unit
+from streaming_eval.inference.spending.price import pico
 
 DAY = Budget(Unit.MONEY, pico(5), Per.DAY)
 HOUR = Budget(Unit.TOKENS, 1_000, Per.HOUR, model="gpt")

@@ -20,10 +20,10 @@ from streaming_eval.adapters.spool import (
     read_spool,
 )
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.cache_key import cache_key, canonical
-from streaming_eval.inference.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.cache_key import cache_key, canonical
+from streaming_eval.inference.cache.paid_answer import PaidAnswer
+from tests.inference.calls.scripted import ManualTime, answer
 from tests.inference.requests import request
-from tests.inference.scripted import ManualTime, answer
 
 
 def paid(n: int) -> PaidAnswer:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from streaming_eval.inference.cache_key import cache_key
+from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.evaluate import (
     BoundScorer,
@@ -19,7 +19,7 @@ from streaming_eval.inference.evaluate import (
 )
 from streaming_eval.records import Message, Request, Response, Sample, ScoreStatus
 from streaming_eval.scoring import define
-from tests.inference.scripted import settle
+from tests.inference.calls.scripted import settle
 
 URL = "http://127.0.0.1:9/v1"
 SMALL, LARGE = (

@@ -12,8 +12,8 @@ import orjson
 
 from streaming_eval.adapters.http_exchange import open_session
 from streaming_eval.adapters.openai_embeddings import OpenAIEmbeddings
-from streaming_eval.inference.coalesce import with_coalescing
-from streaming_eval.inference.retry import with_retry
+from streaming_eval.inference.calls.coalesce import with_coalescing
+from streaming_eval.inference.calls.retry import with_retry
 from streaming_eval.local.embeddings_wire import hashed_words
 from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.records import Message

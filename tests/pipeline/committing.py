@@ -17,7 +17,7 @@ from streaming_eval.adapters.answer_store import AnswerStore
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.formats.limits import Limits
-from streaming_eval.inference.cache import CachePolicy
+from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.inference.evaluate import EvaluationPlan
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.recent_samples import RecentSamples

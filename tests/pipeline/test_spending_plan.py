@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from streaming_eval.inference.budget import AtCap, Budget, Per, Unit
 from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, Judge, ModelCall
-from streaming_eval.inference.price import PICO, Price
+from streaming_eval.inference.spending.budget import AtCap, Budget, Per, Unit
+from streaming_eval.inference.spending.price import PICO, Price
 from streaming_eval.pipeline.spending_plan import calls_per_sample, prices, treasury
 from streaming_eval.scoring import define
 from streaming_eval.settings.spending import BudgetsSettings, PricesSettings

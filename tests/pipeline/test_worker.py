@@ -13,7 +13,7 @@ import pytest
 
 from streaming_eval.adapters import worker_runtime
 from streaming_eval.adapters.worker_runtime import RuntimePlan
-from streaming_eval.inference.cache import CachePolicy
+from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.pipeline import worker
 from tests.pipeline.models_api import ModelsApi
 from tests.pipeline.worker_process import SKEW_MS, Values, Worker, sample

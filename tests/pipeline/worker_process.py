@@ -16,7 +16,7 @@ from streaming_eval.adapters.schemas import DEAD_LETTERS, SCORES
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.formats.limits import Limits
-from streaming_eval.inference.cache import CachePolicy
+from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, ModelCall
 from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
 from streaming_eval.scoring import define

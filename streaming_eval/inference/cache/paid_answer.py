@@ -1,0 +1,76 @@
+"""An answer that was paid for, and its one form as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from streaming_eval.errors import StorageError
+from streaming_eval.inference.cache.cache_key import FORMAT, key_of
+from streaming_eval.records import Response, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class PaidAnswer:
+    """A successful response and the request it answers.
+
+    Attributes:
+        cache_key: of the request.
+        request: its canonical text, which the key is the hash of.
+    """
+
+    cache_key: str
+    request: str
+    response: Response
+
+
+def encode(answer: PaidAnswer) -> bytes:
+    """Compact JSON on one line."""
+    response = answer.response
+    return orjson.dumps(
+        {
+            "cache_key": answer.cache_key,
+            "request": answer.request,
+            "response": {
+                "text": response.text,
+                "finish_reason": response.finish_reason,
+                "input_tokens": response.usage.input_tokens,
+                "output_tokens": response.usage.output_tokens,
+                "latency_ms": response.latency_ms,
+                "created_ms": response.created_ms,
+                "attempts": response.attempts,
+            },
+        }
+    )
+
+
+def decode(data: bytes) -> PaidAnswer:
+    """The inverse of `encode`.
+
+    Raises:
+        StorageError: it is not an answer, or the answer to another request than its key says.
+    """
+    try:
+        document = orjson.loads(data)
+        answer = PaidAnswer(
+            document["cache_key"], document["request"], _response(document["response"])
+        )
+        if answer.cache_key == key_of(answer.request.encode()):
+            return answer
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise StorageError(f"not a paid answer of format {FORMAT}") from None
+    raise StorageError(f"the answer under {answer.cache_key} belongs to another request")
+
+
+def _response(document: Mapping[str, Any]) -> Response:
+    return Response(
+        text=document["text"],
+        finish_reason=document["finish_reason"],
+        usage=Usage(document["input_tokens"], document["output_tokens"]),
+        latency_ms=document["latency_ms"],
+        created_ms=document["created_ms"],
+        attempts=document["attempts"],
+    )
