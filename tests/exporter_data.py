@@ -7,7 +7,10 @@ from itertools import product
 
 from streaming_eval.adapters.exporter import Exporter
 from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.inference.spending.budget import Budget, Per, Unit
+from streaming_eval.inference.spending.price import pico
 from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises, Snapshot
 
@@ -68,11 +71,21 @@ def work(metrics: PipelineMetrics, now_s: float) -> None:
     metrics.count_cache_lookups("hit", 50)
     metrics.count_cache_lookups("miss", 151)
     metrics.count_retries("http_429", 4)
+    metrics.observe_pending(2)
+    _spend(metrics.spending)
     for query in ("score", "monitor"):
         metrics.observe_batch(query, 0.4, now_s)
         metrics.observe_event_time_lag(query, 1.7)
     metrics.observe_scores(now_s)
     metrics.observe_kafka_lag({("llm.samples.v1", 0): 12, ("llm.samples.v1", 1): 9})
+
+
+def _spend(spending: SpendingMetrics) -> None:
+    budget = Budget(Unit.MONEY, pico(20), Per.DAY)
+    spending.count_cost("gpt-4o-mini", pico(1.5))
+    spending.count_saved_cost("gpt-4o-mini", pico(0.5))
+    spending.count_refused(budget, 3)
+    spending.observe_budgets({budget: 0.4})
 
 
 def serving(snapshot: Snapshot, now_s: float) -> Exporter:

@@ -14,8 +14,9 @@ from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_cou
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.cache_lease import CacheLease, writing
 from streaming_eval.adapters.schemas import RESPONSES
-from streaming_eval.adapters.spool import read_spool
+from streaming_eval.adapters.spool import list_files, read_file, read_spool
 from streaming_eval.adapters.tables import Tables
+from streaming_eval.adapters.task_spool import LATE
 from streaming_eval.errors import StorageError
 from streaming_eval.inference.cache.freshness import Freshness, newest_of_each_key, supersedes
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
@@ -40,15 +41,22 @@ class AnswerStore:
         spool: directory with one sub-directory per micro-batch.
         index: this host's index of `responses`.
         freshness: what the workers' look-ups go by.
+        job: who pays, noted with every answer.
 
     Raises:
         StorageError: somebody is cleaning the table.
     """
 
     def __init__(
-        self, tables: Tables, spool: Path, index: AnswerIndex, freshness: Freshness | None = None
+        self,
+        tables: Tables,
+        spool: Path,
+        index: AnswerIndex,
+        freshness: Freshness | None = None,
+        *,
+        job: str = "",
     ) -> None:
-        self._tables, self._spool, self._index = tables, spool, index
+        self._tables, self._spool, self._index, self._job = tables, spool, index, job
         self._freshness = freshness or Freshness()
         self._responses = Path(tables.uri("responses"))
         self._lease = CacheLease(self._responses)
@@ -56,18 +64,30 @@ class AnswerStore:
         self._tended = tables.version("responses")
         spool.mkdir(parents=True, exist_ok=True)
 
-    def directory(self, batch_id: int) -> Path:
+    def directory(self, batch: int | str) -> Path:
         """Where the workers of one micro-batch write their answers."""
-        return self._spool / f"batch-{batch_id}"
+        return self._spool / f"batch-{batch}"
 
-    def commit(self, batch_id: int) -> int:
+    def commit(self, batch: int | str) -> pa.Table:
         """Moves a batch's answers into the table, each key once.
 
         Returns:
-            How many rows were added.
+            The rows that were added, with the columns of `RESPONSES`.
         """
-        directory = self.directory(batch_id)
-        return self._move([directory], looked_up=True) if directory.is_dir() else 0
+        directory = self.directory(batch)
+        return self._move([directory] if directory.is_dir() else [], looked_up=True)
+
+    def commit_late(self) -> pa.Table:
+        """Moves answers into the table whose batch had ended before they came.
+
+        Returns:
+            The rows that were added, with the columns of `RESPONSES`.
+        """
+        files = list_files(self._spool / LATE)
+        rows = self._add_all((a for f in files for a in read_file(f).answers), looked_up=False)
+        for file in files:
+            file.unlink()
+        return rows
 
     def sweep(self) -> int:
         """Moves what earlier runs left in the spool into the table, unless it is there already.
@@ -75,8 +95,9 @@ class AnswerStore:
         Returns:
             How many rows were added.
         """
-        leftovers = sorted(path for path in self._spool.iterdir() if path.is_dir())
-        return self._move(leftovers, looked_up=False)
+        late = self.commit_late()
+        leftovers = (path for path in self._spool.iterdir() if path.is_dir() and path.name != LATE)
+        return int(late.num_rows + self._move(sorted(leftovers), looked_up=False).num_rows)
 
     def tend(self, now_ms: int) -> None:
         """Compacts the table, and now and then removes superseded answers if there are many.
@@ -104,17 +125,22 @@ class AnswerStore:
         """Lets others have the table for themselves; nothing may be committed afterwards."""
         self._lease.release()
 
-    def _move(self, directories: Sequence[Path], *, looked_up: bool) -> int:
-        answers = newest_of_each_key(a for place in directories for a in read_spool(place))
-        if answers:
-            with writing(self._responses):
-                answers = self._add(answers, looked_up=looked_up)
+    def _move(self, directories: Sequence[Path], *, looked_up: bool) -> pa.Table:
+        spooled = (answer for place in directories for answer in read_spool(place))
+        rows = self._add_all(spooled, looked_up=looked_up)
         for place in directories:
             shutil.rmtree(place)
-        return len(answers)
+        return rows
 
-    def _add(self, answers: dict[str, PaidAnswer], *, looked_up: bool) -> dict[str, PaidAnswer]:
-        """Appends those of the answers that are still wanted, and returns them.
+    def _add_all(self, spooled: Iterable[PaidAnswer], *, looked_up: bool) -> pa.Table:
+        answers = newest_of_each_key(spooled)
+        if not answers:
+            return RESPONSES.empty_table()
+        with writing(self._responses):
+            return self._add(answers, looked_up=looked_up)
+
+    def _add(self, answers: dict[str, PaidAnswer], *, looked_up: bool) -> pa.Table:
+        """Appends those of the answers that are still wanted, and returns their rows.
 
         Where `looked_up`, workers asked only for what was not there after our last commit.
         """
@@ -123,9 +149,10 @@ class AnswerStore:
             self._index.refresh(version)
             stored = self._index.lookup(answers)
             answers = {k: a for k, a in answers.items() if self._wanted(a, stored.get(k))}
-        self._tables.append_untracked("responses", responses_table(answers.values()))
+        rows = responses_table(answers.values(), self._job)
+        self._tables.append_untracked("responses", rows)
         self._written = version + bool(answers)
-        return answers
+        return rows
 
     def _wanted(self, answer: PaidAnswer, stored: Response | None) -> bool:
         if stored is None:
@@ -136,12 +163,12 @@ class AnswerStore:
         )
 
 
-def responses_table(answers: Iterable[PaidAnswer]) -> pa.Table:
-    """Answers as rows with the columns of `RESPONSES`."""
-    return pa.Table.from_pylist([_row(answer) for answer in answers], schema=RESPONSES)
+def responses_table(answers: Iterable[PaidAnswer], job: str = "") -> pa.Table:
+    """Answers that a job paid for, as rows with the columns of `RESPONSES`."""
+    return pa.Table.from_pylist([_row(answer, job) for answer in answers], schema=RESPONSES)
 
 
-def _row(answer: PaidAnswer) -> Mapping[str, object]:
+def _row(answer: PaidAnswer, job: str) -> Mapping[str, object]:
     request, response = json.loads(answer.request), answer.response
     return {
         "cache_key": answer.cache_key,
@@ -157,4 +184,5 @@ def _row(answer: PaidAnswer) -> Mapping[str, object]:
         "latency_ms": response.latency_ms,
         "attempts": response.attempts,
         "created_at": response.created_ms * 1_000,
+        "job": job,
     }

@@ -22,6 +22,13 @@ TALLY = pa.schema(
 )
 
 
+SAVED_OF_MODEL = "tokens_saved_of_model"
+"""Metric with a model in the place of an endpoint: what its saved calls would cost."""
+REFUSED, HELD = "refused", "held"
+"""Metrics by budget: calls that were not made for want of it, and what is held back of it for calls
+that are still under way."""
+
+
 class CallTally:
     """Counts of one task.
 
@@ -39,6 +46,11 @@ class CallTally:
     def add(self, metric: str, endpoint: str, label: str, n: int = 1) -> None:
         """Counts `n` more."""
         self._counts[metric, endpoint, label] += n
+
+    def take(self, other: CallTally) -> None:
+        """Counts here what another has counted, and no longer there."""
+        counts, other._counts = other._counts, Counter()
+        self._counts += counts
 
     def table(self) -> pa.Table:
         """The counts as rows of `TALLY`."""
@@ -78,6 +90,8 @@ class CallTally:
             if found in (Found.HIT, Found.SHARED):
                 self.add("tokens_saved", endpoint, "input", response.usage.input_tokens or 0)
                 self.add("tokens_saved", endpoint, "output", response.usage.output_tokens or 0)
+                self.add(SAVED_OF_MODEL, request.model, "input", response.usage.input_tokens or 0)
+                self.add(SAVED_OF_MODEL, request.model, "output", response.usage.output_tokens or 0)
             if found is Found.HIT:
                 self.add("milliseconds_saved", endpoint, "", round(response.latency_ms or 0))
 

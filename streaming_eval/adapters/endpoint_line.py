@@ -6,9 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
@@ -29,8 +27,6 @@ from streaming_eval.inference.quota.endpoint_leases import EndpointLeases
 from streaming_eval.inference.quota.token_estimate import TokenEstimate
 from streaming_eval.inference.quota.with_quota import with_quota
 
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
 
 class EndpointLine:
     """The way to one endpoint; what it learns of the endpoint it keeps.
@@ -38,11 +34,10 @@ class EndpointLine:
     Args:
         plan: of the endpoint.
         quota: where permits come from, for a metered endpoint.
-        run: runs a coroutine on the process's loop, to its end.
     """
 
-    def __init__(self, plan: EndpointPlan, quota: QuotaAddress | None, run: Run) -> None:
-        self._plan, self._quota, self._run = plan, quota, run
+    def __init__(self, plan: EndpointPlan, quota: QuotaAddress | None) -> None:
+        self._plan, self._quota = plan, quota
         self._api: JsonApi | None = None
         self._leases: EndpointLeases | None = None
         self._sessions: list[aiohttp.ClientSession] = []
@@ -52,7 +47,7 @@ class EndpointLine:
         )
 
     def calls(self, tally: CallTally) -> Complete:
-        """The call that a task makes, counted in `tally`."""
+        """The call that a task makes, counted in `tally`; to be asked for on the event loop."""
         if self._api is None:
             self._api = self._connected()
         send = tally.counted_send(self._api.send, self._plan.name)
@@ -63,12 +58,21 @@ class EndpointLine:
         if self._leases is not None:
             await self._leases.settle()
 
+    async def close(self) -> None:
+        """Ends all connections."""
+        for session in self._sessions:
+            await session.close()
+
+    def _kept(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+        self._sessions.append(session)
+        return session
+
     def _permitted(self, send: Send) -> Send:
         if not self._plan.metered or self._quota is None:
             return send
         if self._leases is None:
-            session = self._opened(open_quota_session)
-            self._leases = QuotaClient(session, self._quota).leases(self._plan.name)
+            client = QuotaClient(self._kept(open_quota_session()), self._quota)
+            self._leases = client.leases(self._plan.name)
         return with_quota(
             send,
             self._leases,
@@ -80,21 +84,12 @@ class EndpointLine:
     def _connected(self) -> JsonApi:
         plan = self._plan
         return MODEL_APIS[plan.api](
-            self._opened(lambda: open_session(plan.max_in_flight)),
+            self._kept(open_session(plan.max_in_flight)),
             base_url=plan.base_url,
             api_key=_key(plan),
             timeout_s=plan.request_timeout_s,
             extras=Extras(dict(plan.headers), dict(plan.query), plan.key_header),
         )
-
-    def _opened(self, session: Callable[[], aiohttp.ClientSession]) -> aiohttp.ClientSession:
-        """A session that belongs to the process's loop."""
-
-        async def opened() -> aiohttp.ClientSession:
-            return session()
-
-        self._sessions.append(self._run(opened()))
-        return self._sessions[-1]
 
 
 def _limits(plan: EndpointPlan) -> StackLimits:

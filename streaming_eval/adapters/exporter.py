@@ -29,10 +29,11 @@ class Exporter:
     Args:
         host: address to listen on.
         port: 0 takes a free one.
+        currency: of the price table, ISO 4217.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self.metrics = PipelineMetrics()
+    def __init__(self, host: str, port: int, currency: str = "USD") -> None:
+        self.metrics = PipelineMetrics(currency)
         self._host = host
         self._wanted_port = port
         self._server: PageServer | None = None

@@ -18,13 +18,13 @@ _KEY = ["model", "hour"]
 _US_PER_HOUR = 3_600_000_000
 
 
-def paid_since(tables: Tables, since_ms: int, prices: Prices) -> list[Paid]:
-    """What every answer since that moment was charged.
+def paid_since(tables: Tables, job: str, since_ms: int, prices: Prices) -> list[Paid]:
+    """What every answer that a job has paid for since that moment was charged.
 
     Texts are read only where an answer came without its tokens.
     """
     since = dt.datetime.fromtimestamp(since_ms / 1_000, dt.UTC)
-    filters: list[tuple[str, str, object]] = [("created_at", ">=", since)]
+    filters: list[tuple[str, str, object]] = [("created_at", ">=", since), ("job", "=", job)]
     rows = tables.read("responses", _COUNTED, filters)
     if rows["input_tokens"].null_count or rows["output_tokens"].null_count:
         rows = tables.read("responses", _COUNTED + _TEXTS, filters)

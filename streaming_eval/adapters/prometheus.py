@@ -20,9 +20,10 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from streaming_eval.adapters.exposition import PREFIX, MetricInfo
+from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.records import ScoreStatus
 
-OUTCOMES = ("scored", "unscored", "duplicate", "dead_letter")
+OUTCOMES = ("scored", "unscored", "duplicate", "dead_letter", "requeued")
 DIRECTIONS = ("input", "output")
 LOOKUP_RESULTS = ("hit", "miss")
 _BATCH_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -34,9 +35,15 @@ class PipelineMetrics:
     Label values must come from bounded sets: reasons, outcomes, configured names. Counters begin
     at zero with each process, as Prometheus expects. Label values that are known beforehand are
     there from the start, so that the first dead letter is an increase.
+
+    Args:
+        currency: of the price table, ISO 4217.
+
+    Attributes:
+        spending: what calls cost and what is left of the budgets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, currency: str = "USD") -> None:
         # The library's switch is process-wide; nothing else in a driver uses the library.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
@@ -62,6 +69,9 @@ class PipelineMetrics:
         self._retries = self._counter("retries", "Repeated HTTP requests by reason.", "reason")
         self._make_gauges()
         self._start_at_zero()
+        self.spending = SpendingMetrics(currency)
+        self._registry.register(self.spending)
+        self._described += self.spending.described()
 
     def _make_gauges(self) -> None:
         name, text = "batch_duration_seconds", "Duration of committed micro-batches."
@@ -85,6 +95,9 @@ class PipelineMetrics:
             "Records in the topic that are not scored yet.",
             "topic",
             "partition",
+        )
+        self._pending = self._gauge(
+            "pending_samples", "Samples that wait for an answer, to be tried in a later batch."
         )
         self._partitions: set[tuple[str, str]] = set()
         self._repartitioning = threading.Lock()
@@ -139,6 +152,9 @@ class PipelineMetrics:
 
     def observe_event_time_lag(self, query: str, seconds: float) -> None:
         self._event_lag.labels(query).set(seconds)
+
+    def observe_pending(self, n: int) -> None:
+        self._pending.set(n)
 
     def observe_kafka_lag(self, lag: Mapping[tuple[str, int], int]) -> None:
         """Records not scored yet by (topic, partition); a partition that is left out vanishes."""

@@ -34,6 +34,7 @@ RESPONSES = pa.schema(
         ("latency_ms", pa.float64()),
         ("attempts", pa.int32()),
         ("created_at", _INSTANT),
+        ("job", pa.string()),
     ]
 )
 
@@ -76,6 +77,26 @@ DEAD_LETTERS = pa.schema(
         ("message", pa.string()),
         ("rejected_at", _INSTANT),
         ("batch_id", pa.int64()),
+    ]
+)
+
+PENDING = pa.schema(
+    [
+        ("application", pa.string()),
+        ("batch_id", pa.int64()),
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("kafka_time", _INSTANT),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("batches", pa.int32()),
+        ("tries", pa.int32()),
+        ("settled", pa.bool_()),
+        ("reason", pa.string()),
+        ("not_before", _INSTANT),
+        ("sampling_rate", pa.float64()),
+        ("committed_at", _INSTANT),
     ]
 )
 
@@ -160,6 +181,7 @@ SCHEMAS = MappingProxyType(
         "responses": RESPONSES,
         "scores": SCORES,
         "dead_letters": DEAD_LETTERS,
+        "pending": PENDING,
         "estimates": ESTIMATES,
         "alerts": ALERTS,
         "baselines": BASELINES,

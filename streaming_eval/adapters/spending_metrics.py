@@ -1,4 +1,4 @@
-"""What model calls cost, what the cache saved and what is left of the budgets, for Prometheus.
+"""What model calls cost, what the cache saved of it and what is left of the budgets.
 
 Money is summed in whole pico-units and divided once, when it is shown, so that the metric agrees
 with a query over the `responses` table.
@@ -18,18 +18,7 @@ from streaming_eval.adapters.metric_family import Family, Values
 from streaming_eval.inference.spending.budget import Budget
 from streaming_eval.inference.spending.price import PICO
 
-_MS_PER_S = 1_000
 _BUDGET_LABELS = ("model", "per", "unit")
-_SAVED_TOKENS = Family(
-    "cache_saved_tokens",
-    "Tokens of the calls that the cache made needless.",
-    ("model", "direction"),
-)
-_SAVED_SECONDS = Family(
-    "cache_saved_seconds",
-    "How long the calls took whose answers were used again from the cache.",
-    ("endpoint",),
-)
 _REFUSED = Family(
     "budget_refused_calls",
     "Calls put off for want of a budget; each attempt of a batch counts its own.",
@@ -69,10 +58,7 @@ class SpendingMetrics(Collector):
             f"What answers from the cache would have cost at the present prices, in {currency}.",
             ("model",),
         )
-        self._parts = {
-            self._cost: PICO, self._saved_cost: PICO, _SAVED_TOKENS: 1, _SAVED_SECONDS: _MS_PER_S,
-            _REFUSED: 1,
-        }  # fmt: skip
+        self._parts = {self._cost: PICO, self._saved_cost: PICO, _REFUSED: 1}
         self._totals: Counter[tuple[Family, tuple[str, ...]]] = Counter()
         self._totalling = threading.Lock()
         self._states: dict[Family, Values] = {_LEFT: {}, _WAIT: {(): 0.0}, _SAMPLING: {(): 1.0}}
@@ -81,17 +67,9 @@ class SpendingMetrics(Collector):
         """Answers of a model were paid for; when the job starts, all that its table holds."""
         self._count(self._cost, (model,), pico_units)
 
-    def count_saved(self, model: str, direction: str, tokens: int) -> None:
-        """Hits and shared answers spared so many `input` or `output` tokens of a model."""
-        self._count(_SAVED_TOKENS, (model, direction), tokens)
-
     def count_saved_cost(self, model: str, pico_units: int) -> None:
-        """What those tokens would have cost."""
+        """What answers from the cache, or shared with another call, would have cost."""
         self._count(self._saved_cost, (model,), pico_units)
-
-    def count_saved_ms(self, endpoint: str, milliseconds: int) -> None:
-        """Hits were answers of calls that had taken so long."""
-        self._count(_SAVED_SECONDS, (endpoint,), milliseconds)
 
     def count_refused(self, budget: Budget, n: int) -> None:
         """`n` calls were not made because too little of the budget was left."""

@@ -102,7 +102,11 @@ class Tables:
         return True
 
     def committed(self, name: str, app_id: str, version: int) -> bool:
-        """Whether (`app_id`, `version`), or a later version, is in the table.
+        """Whether (`app_id`, `version`), or a later version, is in the table."""
+        return self.newest(name, app_id) >= version
+
+    def newest(self, name: str, app_id: str) -> int:
+        """The newest version that an application has committed; -1 for none.
 
         The log is read for the first question only: nobody else writes under this application id.
         """
@@ -111,7 +115,7 @@ class Tables:
             table.update_incremental()
             newest = table.transaction_version(app_id)
             self._newest[name, app_id] = -1 if newest is None else newest
-        return self._newest[name, app_id] >= version
+        return self._newest[name, app_id]
 
     def append_untracked(self, name: str, rows: pa.Table) -> None:
         """Appends rows that are idempotent by their own key, such as cached responses."""
@@ -119,6 +123,12 @@ class Tables:
             write_deltalake(
                 self._tables[name], rows, mode="append", post_commithook_properties=_HOOKS
             )
+
+    def replace(self, name: str, rows: pa.Table) -> None:
+        """Replaces all rows in one commit; what applications have committed stays known."""
+        write_deltalake(
+            self._tables[name], rows, mode="overwrite", post_commithook_properties=_HOOKS
+        )
 
     def read(
         self,

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow as pa
-import uvloop
-
 from streaming_eval.adapters.answer_index import AnswerIndex
-from streaming_eval.adapters.call_tally import CallTally
+from streaming_eval.adapters.call_tally import HELD, REFUSED, CallTally
 from streaming_eval.adapters.endpoint_line import EndpointLine
 from streaming_eval.adapters.endpoint_plan import EndpointPlan
+from streaming_eval.adapters.loop_thread import LoopThread
 from streaming_eval.adapters.quota_wire import QuotaAddress
-from streaming_eval.adapters.spool import SpoolWriter, read_spool
+from streaming_eval.adapters.spool import read_spool
+from streaming_eval.adapters.task_spool import TaskSpool
 from streaming_eval.inference.cache.freshness import Freshness, newest, newest_of_each_key
 from streaming_eval.inference.cache.with_cache import CachePolicy, Lookup, with_cache
+from streaming_eval.inference.calls.single_flight import SingleFlight
 from streaming_eval.inference.complete import Complete
+from streaming_eval.inference.spending.books import BatchSpending
+from streaming_eval.inference.spending.charge import at_most, charged
+from streaming_eval.inference.spending.price import Prices
+from streaming_eval.inference.spending.purse import Purse, with_budget
 from streaming_eval.records import Response
 
 T = TypeVar("T")
@@ -44,71 +46,139 @@ class RuntimePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchCalls:
-    """The calls of one task: endpoint name to what serves it, and what was counted."""
+class TaskCalls:
+    """The calls of one task.
+
+    Attributes:
+        endpoints: name to what serves it.
+        flights: what makes them, for this process.
+        tally: what was counted, once the task has ended; the task may add to it.
+    """
 
     endpoints: Mapping[str, Complete]
+    flights: SingleFlight
     tally: CallTally
-
-    def tally_table(self) -> pa.Table:
-        """The counts as rows of `TALLY`."""
-        return self.tally.table()
 
 
 class WorkerRuntime:
-    """One process's event loop, HTTP sessions and view of the cache."""
+    """One process's event loop, HTTP sessions and view of the cache.
+
+    Everything in it lives on the loop, which goes on between tasks: calls may outlast a task.
+    """
 
     def __init__(self, plan: RuntimePlan) -> None:
         self._plan = plan
-        self._loop = uvloop.new_event_loop()
-        self._index = AnswerIndex(Path(plan.index_path), plan.responses_uri)
-        self._lines = {e.name: EndpointLine(e, plan.quota, self.run) for e in plan.endpoints}
+        self._loop = LoopThread()
+        self._flights = SingleFlight()
+        self._lines = {e.name: EndpointLine(e, plan.quota) for e in plan.endpoints}
+        self._at_once = sum(endpoint.max_in_flight for endpoint in plan.endpoints)
+        self._index: AnswerIndex | None = None
+        self._earlier: list[CallTally] = []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` on the process's loop, to its end."""
-        return self._loop.run_until_complete(work)
+        return self._loop.run(work)
 
     @contextmanager
-    def batch(self, responses_version: int, spool: Path) -> Iterator[BatchCalls]:
+    def task(
+        self, responses_version: int, spool: Path, spending: BatchSpending | None = None
+    ) -> Iterator[TaskCalls]:
         """The calls of one task.
 
         Args:
             responses_version: version of the `responses` table that must be visible.
             spool: the batch's spool directory; what an earlier attempt left there counts as cached.
+            spending: what the task may spend; None where nothing limits that.
         """
-        tally = CallTally()
-        if self._plan.policy is not CachePolicy.OFF:
-            self._index.refresh(responses_version)
-        spooled = {k: a.response for k, a in newest_of_each_key(read_spool(spool)).items()}
-        path = spool / f"{os.getpid()}-{uuid.uuid4().hex}.spool"
-        with SpoolWriter(path) as writer:
-            endpoints = {
-                endpoint.name: self._cached(endpoint, tally, spooled, writer)
-                for endpoint in self._plan.endpoints
-            }
-            yield BatchCalls(endpoints, tally)
-            for line in self._lines.values():
-                self.run(line.settle())
+        task = self.run(self._begun(responses_version, spool, spending))
+        calls = TaskCalls(task.endpoints, self._flights, CallTally())
+        try:
+            yield calls
+        finally:
+            self.run(self._ended(task, calls.tally))
 
-    def _cached(
-        self,
-        endpoint: EndpointPlan,
-        tally: CallTally,
-        spooled: Mapping[str, Response],
-        writer: SpoolWriter,
-    ) -> Complete:
-        complete = with_cache(
-            self._lines[endpoint.name].calls(tally),
-            lookup=self._lookup(spooled),
-            store=writer.append,
-            policy=self._plan.policy,
-            freshness=self._plan.freshness,
-            observe=tally.observer(endpoint.name),
-        )
-        return tally.settled(complete)
+    def close(self) -> None:
+        """Lets go of connections, index and loop, which otherwise end with the process."""
+        self.run(self._closed())
+        self._loop.close()
+
+    async def _closed(self) -> None:
+        await self._flights.drain(0.0)
+        for line in self._lines.values():
+            await line.close()
+        if self._index is not None:
+            self._index.close()
+
+    async def _begun(
+        self, responses_version: int, spool: Path, spending: BatchSpending | None
+    ) -> _Task:
+        if self._plan.policy is not CachePolicy.OFF:
+            self._refresh(responses_version)
+        spooled = {k: a.response for k, a in newest_of_each_key(read_spool(spool)).items()}
+        tally, written = CallTally(), TaskSpool(spool)
+        purse = Purse(spending.shares, self._at_once) if spending and spending.shares else None
+
+        def cached(endpoint: EndpointPlan) -> Complete:
+            complete = self._lines[endpoint.name].calls(tally)
+            if purse is not None and spending is not None:
+                complete = _affordable(complete, purse, spending.prices)
+            complete = with_cache(
+                complete,
+                lookup=self._lookup(spooled),
+                store=written.append,
+                policy=self._plan.policy,
+                freshness=self._plan.freshness,
+                observe=tally.observer(endpoint.name),
+                flights=self._flights,
+            )
+            return tally.settled(complete)
+
+        endpoints = {endpoint.name: cached(endpoint) for endpoint in self._plan.endpoints}
+        return _Task(endpoints, tally, written, purse)
+
+    async def _ended(self, task: _Task, told: CallTally) -> None:
+        task.written.close()
+        lingering = self._flights.lingering
+        if not lingering:  # else permits may still be needed
+            for line in self._lines.values():
+                await line.settle()
+        for tally in (*self._earlier, task.tally):
+            told.take(tally)
+        self._earlier = [*self._earlier, task.tally] if lingering else []
+        if task.purse is not None:
+            for metric, sums in ((REFUSED, task.purse.refused), (HELD, task.purse.held)):
+                for budget, n in sums.items():
+                    told.add(metric, "", str(budget), n)
+
+    def _refresh(self, responses_version: int) -> None:
+        if self._index is None:
+            self._index = AnswerIndex(Path(self._plan.index_path), self._plan.responses_uri)
+        self._index.refresh(responses_version)
 
     def _lookup(self, spooled: Mapping[str, Response]) -> Lookup:
-        return lambda key: newest(spooled.get(key), self._index.get(key))
+        index = self._index
+        if index is None:
+            return spooled.get
+        return lambda key: newest(spooled.get(key), index.get(key))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What one task has of its own."""
+
+    endpoints: Mapping[str, Complete]
+    tally: CallTally
+    written: TaskSpool
+    purse: Purse | None
+
+
+def _affordable(complete: Complete, purse: Purse, prices: Prices) -> Complete:
+    return with_budget(
+        complete,
+        purse,
+        at_most=lambda request: at_most(request, prices),
+        charged=lambda request, response: charged(request, response, prices),
+    )
 
 
 _runtimes: dict[RuntimePlan, WorkerRuntime] = {}

@@ -6,16 +6,17 @@ append-only log of `Pending`: of a record's entries the last one counts. One com
 entries of a batch and comes before the batch's scores, so that a batch that a kill interrupts
 between the two finds its own entries, and takes them for its decision instead of deciding anew:
 
-    entries = those committed under this batch, if any, else verdicts(failed, taken, ...)
-    scores written = those of all records but `held(entries)`
+    v = Verdict.earlier(those committed under this batch), if any, else verdict(failed, taken, ...)
+    scores written = those of all records but `v.held`
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from streaming_eval.inference.calls.batch_deadline import BATCH_DEADLINE, NOT_BEGUN
 from streaming_eval.records import KafkaRecord
 
 JUDGE_PREFIX = "judge_"
@@ -24,7 +25,8 @@ JUDGE_PREFIX = "judge_"
 _WORTH_IT = frozenset(
     (
         "bad_http",
-        "batch_deadline",
+        BATCH_DEADLINE,
+        NOT_BEGUN,
         "circuit_open",
         "connection",
         "deadline",
@@ -59,15 +61,44 @@ class RequeueLimits:
     """How often and when a sample is tried again.
 
     Attributes:
-        max_batches: in how many batches it is tried at most, the first one included, at least 1.
-        first_pause_ms: after the first; doubled after each further one. With calls that linger it
-            is to be longer than a request's deadline: by then they are answered or over.
+        max_tries: how often it is tried at most, the first time included, at least 1.
+        first_pause_ms: after the first; doubled after each further one.
         longest_pause_ms: what doubling ends at.
+        call_ms: how long a call may take that was under way when its batch ended: by then it is
+            answered or over, and asking again is no second payment.
     """
 
-    max_batches: int
+    max_tries: int
     first_pause_ms: int
     longest_pause_ms: int
+    call_ms: int = 0
+
+    def pause_ms(self, tries: int, reason: str) -> int:
+        """How long a sample waits that was tried so often, the last time in vain and why."""
+        if reason.removeprefix(JUDGE_PREFIX) == NOT_BEGUN:
+            return 0
+        pause: int = min(self.longest_pause_ms, self.first_pause_ms << min(tries - 1, 30))
+        under_way = reason.removeprefix(JUDGE_PREFIX) == BATCH_DEADLINE
+        return max(pause, self.call_ms) if under_way else pause
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A sample that lacks an answer which it may well get later.
+
+    Attributes:
+        reason: of the first call that failed so; `not_begun` where none was made in vain.
+        awaited: cache keys of the calls that are still under way.
+    """
+
+    record: KafkaRecord
+    reason: str
+    awaited: tuple[str, ...] = ()
+
+    @property
+    def tried(self) -> bool:
+        """Whether it counts as a try."""
+        return self.reason.removeprefix(JUDGE_PREFIX) != NOT_BEGUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +107,22 @@ class Pending:
 
     Attributes:
         record: as it lies in the topic; without key and value in the entry that settles it.
-        batches: in how many it has been tried.
+        batches: in how many it was, so that entries have an order.
+        tries: in how many of them calls were made for it in vain.
         settled: whether its scores are, or are about to be, in the table; else it waits.
         reason: the error that made it wait; empty once it is settled.
         not_before_ms: epoch milliseconds; the log outlives the process, so no monotonic clock can
             tell.
+        rate: probability with which its first batch asked about samples.
     """
 
     record: KafkaRecord
     batches: int
+    tries: int = 0
     settled: bool = False
     reason: str = ""
     not_before_ms: int = 0
+    rate: float = 1.0
 
 
 def place(record: KafkaRecord) -> Place:
@@ -106,46 +141,102 @@ def waiting(entries: Iterable[Pending]) -> dict[Place, Pending]:
 
 
 def due(
-    records: Mapping[Place, Pending], now_ms: int, limits: RequeueLimits, most: int
+    records: Mapping[Place, Pending],
+    now_ms: int,
+    limits: RequeueLimits,
+    most: int,
+    hurried: Collection[Place] = (),
 ) -> dict[Place, Pending]:
     """The waiting records whose time has come, at most `most`, those that waited longest first.
 
-    One that is to wait for longer than the longest pause was written before the clock was set back,
-    and is due.
+    One that is to wait for longer than any pause was written before the clock was set back, and is
+    due.
+
+    Args:
+        records: those that wait.
+        now_ms: epoch milliseconds.
+        limits: see `RequeueLimits`.
+        most: of one batch.
+        hurried: records that need not wait any longer, since what they waited for is there.
     """
+    longest_ms = max(limits.longest_pause_ms, limits.call_ms)
     ready = (
         (where, entry)
         for where, entry in sorted(records.items(), key=lambda item: item[1].not_before_ms)
-        if not now_ms < entry.not_before_ms <= now_ms + limits.longest_pause_ms
+        if where in hurried or not now_ms < entry.not_before_ms <= now_ms + longest_ms
     )
     return dict(islice(ready, most))
 
 
-def verdicts(
-    failed: Mapping[Place, tuple[KafkaRecord, str]],
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the records of a batch.
+
+    Attributes:
+        entries: what the batch adds to the log, all in one commit.
+        held: the records whose scores it must not write, since they go on waiting.
+    """
+
+    entries: tuple[Pending, ...]
+    held: frozenset[Place]
+
+    @classmethod
+    def earlier(cls, entries: Iterable[Pending]) -> Verdict:
+        """That of an earlier attempt at the batch, which committed these entries."""
+        known = tuple(entries)
+        return cls(known, frozenset(place(e.record) for e in known if not e.settled))
+
+
+def verdict(
+    failed: Mapping[Place, Failure],
     taken: Mapping[Place, Pending],
     now_ms: int,
     limits: RequeueLimits,
-) -> list[Pending]:
-    """The entries that a batch adds to the log, all in one commit.
+    rate: float = 1.0,
+) -> Verdict:
+    """Who waits, and who is done.
+
+    There is no entry for a record from the log for which nothing was tried: it goes on waiting by
+    the one that it has.
 
     Args:
-        failed: the records of this batch with an error that is worth another, and that error.
+        failed: the records of this batch that lack an answer which they may get later.
         taken: the records of this batch that came from the log.
         now_ms: epoch milliseconds.
         limits: see `RequeueLimits`.
+        rate: probability with which the other records were asked about.
     """
+    untried = {where for where, f in failed.items() if where in taken and not f.tried}
     entries = []
-    for where in {**taken, **failed}:
-        before = taken[where].batches if where in taken else 0
-        if where in failed and before + 1 < limits.max_batches:
-            record, reason = failed[where]
-            pause_ms = min(limits.longest_pause_ms, limits.first_pause_ms * 2**before)
-            entries.append(Pending(record, before + 1, False, reason, now_ms + pause_ms))
-        elif where in taken:
-            record = replace(taken[where].record, key=None, value=None)
-            entries.append(Pending(record, before + 1, settled=True))
-    return entries
+    for where in {**taken, **failed}.keys() - untried:
+        known = taken.get(where)
+        failure = failed.get(where)
+        if failure is not None:
+            waits = _waits(known or Pending(failure.record, 0, rate=rate), failure, now_ms, limits)
+            if waits.tries < limits.max_tries:
+                entries.append(waits)
+                continue
+        if known is not None:
+            entries.append(_settled(known))
+    earlier = Verdict.earlier(sorted(entries, key=lambda entry: place(entry.record)))
+    return Verdict(earlier.entries, earlier.held | untried)
+
+
+def _waits(known: Pending, failure: Failure, now_ms: int, limits: RequeueLimits) -> Pending:
+    tries = known.tries + failure.tried
+    return replace(
+        known,
+        record=failure.record,
+        batches=known.batches + 1,
+        tries=tries,
+        reason=failure.reason,
+        not_before_ms=now_ms + limits.pause_ms(tries, failure.reason),
+    )
+
+
+def _settled(known: Pending) -> Pending:
+    record = replace(known.record, key=None, value=None)
+    return Pending(record, known.batches + 1, known.tries, settled=True)
 
 
 def taken_before(
@@ -159,8 +250,3 @@ def taken_before(
     """
     places = (place(entry.record) for entry in entries)
     return {where: records[where] for where in places if where in records}
-
-
-def held(entries: Iterable[Pending]) -> frozenset[Place]:
-    """The records whose scores a batch with these entries must not write."""
-    return frozenset(place(entry.record) for entry in entries if not entry.settled)

@@ -37,6 +37,16 @@ class Gate:
                 self._inside -= 1
                 self._changed.notify_all()
 
+    def pause(self, seconds: float) -> None:
+        """Waits so long, inside a batch that may be given up.
+
+        Raises:
+            Draining: the gate has been shut.
+        """
+        with self._changed:
+            if self._changed.wait_for(lambda: self._shut, seconds):
+                raise Draining
+
     @property
     def is_shut(self) -> bool:
         return self._shut
@@ -45,4 +55,5 @@ class Gate:
         """Shuts the gate and waits for the batches inside; False when they outlast `timeout_s`."""
         with self._changed:
             self._shut = True
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: self._inside == 0, timeout_s)

@@ -28,6 +28,8 @@ def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch) -> None:
     metrics.observe_batch(score_query.QUERY, batch.seconds, now_s)
     metrics.count_samples("duplicate", batch.duplicates)
     metrics.count_samples("dead_letter", batch.dead_letters.num_rows)
+    metrics.count_samples("requeued", batch.requeued)
+    metrics.observe_pending(batch.pending)
     for reason, n in Counter(batch.dead_letters["reason"].to_pylist()).items():
         metrics.count_dead_letters(reason, n)
     for status in (ScoreStatus.FAILED, ScoreStatus.UNPARSABLE):

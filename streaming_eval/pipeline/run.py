@@ -61,6 +61,8 @@ def run(
         lag = job.lag_watch(queries[0])
         lag.start()
         stack.callback(lag.stop)
+        job.retries.start()
+        stack.callback(job.retries.stop)
         watch = _Watch(queries, job, stop_after_idle_s, max_runtime_s)
         code = watch.until_over(stop)
         _drain(spark, queries, job.gate)
@@ -89,6 +91,9 @@ class _Watch:
             for query in self._queries:
                 if not query.isActive:
                     return _failure(query)
+            if self._job.retries.error is not None:
+                _LOG.error("waiting samples are not tried again: %s", self._job.retries.error)
+                return 1
             if self._over():
                 break
         return 0
@@ -98,7 +103,7 @@ class _Watch:
         if self._ends_at is not None and now >= self._ends_at:
             return True
         # A batch may outlast the limit: at work is not idle.
-        if any(query.status["isDataAvailable"] for query in self._queries):
+        if self._job.pending or any(query.status["isDataAvailable"] for query in self._queries):
             self._busy_at = now
         idle_since = max(self._job.last_batch_at, self._busy_at)
         return self._idle_limit_s is not None and now - idle_since >= self._idle_limit_s

@@ -18,11 +18,16 @@ _MS_PER_DAY = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """One sample with where it came from and all its scores."""
+    """One sample with where it came from and all its scores.
+
+    Attributes:
+        weights: of the scores, in their order: how many samples each of them stands for.
+    """
 
     record: KafkaRecord
     sample: Sample
     scores: Sequence[SampleScore]
+    weights: Sequence[float]
 
 
 def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> pa.Table:
@@ -31,6 +36,7 @@ def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> 
     Event times must already be clamped; `now_ms` becomes `scored_at`.
     """
     rows = [(e.record, e.sample, s) for e in evaluated for s in e.scores]
+    weights = [weight for e in evaluated for weight in e.weights]
     times = [sample.event_time_ms for _, sample, _ in rows]
     columns = {
         "sample_id": [sample.id for _, sample, _ in rows],
@@ -42,7 +48,7 @@ def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> 
         "segments": [list(sample.segments.items()) for _, sample, _ in rows],
         "value": [s.score.value for *_, s in rows],
         "paired_values": [list(s.paired_values.items()) for *_, s in rows],
-        "weight": [1.0 / sample.sampling_fraction for _, sample, _ in rows],
+        "weight": weights,
         "status": [s.score.status.value for *_, s in rows],
         "error": [s.score.error for *_, s in rows],
         "explanation": [s.score.explanation for *_, s in rows],

@@ -1,34 +1,38 @@
-"""Commits one micro-batch of the score query: exactly once, in an order that survives a kill.
+"""Commits one batch of scores: exactly once, in an order that survives a kill.
 
-The paid answers come first, so nothing is ever paid for twice; the scores come last, so a batch
-whose scores are there is done. A kill in between repeats the batch, and every step before the
-kill then finds its work done.
+The paid answers come first, so nothing is ever paid for twice; then what goes on waiting; the
+scores come last, so a batch whose scores are there is done. A kill in between repeats the batch,
+and every step before the kill then finds its work done.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
-import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from streaming_eval.adapters.answer_store import AnswerStore
-from streaming_eval.adapters.call_tally import TALLY
+from streaming_eval.adapters.batch_size import batch_records
 from streaming_eval.adapters.checkpoint import query_id
-from streaming_eval.adapters.schemas import DEAD_LETTERS, SCORES
+from streaming_eval.adapters.pending_records import PendingRecords
 from streaming_eval.adapters.tables import Tables
+from streaming_eval.inference.requeue import Pending, Place, RequeueLimits, Verdict, verdict
+from streaming_eval.pipeline.first_scores import first_scores, without_held
 from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.purchases import Purchases
 from streaming_eval.pipeline.recent_samples import RecentSamples
-from streaming_eval.pipeline.sample_hash import hash_ids
-from streaming_eval.pipeline.score_steps import evaluated
-from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
+from streaming_eval.pipeline.unfinished import by_place, retries_table
+from streaming_eval.pipeline.workers import Workers
 
-_SCHEMAS = {"scores": SCORES, "dead_letters": DEAD_LETTERS, "calls": TALLY}
+_LOOKS_EVERY_S = 1.0
+_NOBODY: Mapping[Place, Pending] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class ScoredBatch:
         duplicates: samples dropped because they had been scored before.
         calls: rows of `TALLY`.
         seconds: from the start of the batch to its last commit.
+        requeued: samples that wait for a later batch, of this one.
+        pending: samples that wait, of all batches.
     """
 
     batch_id: int
@@ -48,6 +54,8 @@ class ScoredBatch:
     duplicates: int
     calls: pa.Table
     seconds: float
+    requeued: int
+    pending: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,90 +64,162 @@ class ScoreOutlets:
 
     tables: Tables
     answers: AnswerStore
+    pending: PendingRecords
     publish_dead_letters: Callable[[pa.Table], None]
     recent: RecentSamples
     observe: Callable[[ScoredBatch], None]
 
 
+@dataclass(frozen=True, slots=True)
+class SinkLimits:
+    """How much there may be at once.
+
+    Attributes:
+        records: in a batch.
+        pending: samples that wait; when there are more, no new batch is begun.
+        requeue: how long and how often they wait.
+    """
+
+    records: int
+    pending: int
+    requeue: RequeueLimits
+
+
 class ScoreSink:
-    """The function given to `foreachBatch`.
+    """The function given to `foreachBatch`, and what tries waiting samples again.
 
     Args:
-        plan: what workers do.
+        workers: evaluate records.
+        purchases: pay for it.
         outlets: where results go.
         checkpoint: of this query; its id is the application id of all commits.
-        partitions: parallel tasks.
         gate: passed by every batch.
+        limits: how much there may be at once.
     """
 
     def __init__(
-        self, plan: ScorePlan, outlets: ScoreOutlets, checkpoint: Path, partitions: int, gate: Gate
+        self,
+        workers: Workers,
+        purchases: Purchases,
+        outlets: ScoreOutlets,
+        checkpoint: Path,
+        gate: Gate,
+        limits: SinkLimits,
     ) -> None:
-        self._plan, self._outlets, self._checkpoint = plan, outlets, checkpoint
-        self._partitions, self._gate = partitions, gate
+        self._workers, self._purchases, self._outlets = workers, purchases, outlets
+        self._checkpoint, self._gate, self._limits = checkpoint, gate, limits
+        self._turn = threading.Lock()  # the two kinds of batches take turns
+        self._resumed = False
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        with self._gate.batch():
+        with self._gate.batch(), self._turn:
+            while len(self._outlets.pending) >= self._limits.pending:
+                if not self._retried(batch.sparkSession):
+                    self._gate.pause(_LOOKS_EVERY_S)
             if not self._outlets.tables.committed("scores", self._application, batch_id):
-                self._commit(batch, batch_id)
+                self._commit_fresh(batch, batch_id)
+
+    def retry(self, spark: SparkSession) -> bool:
+        """Tries the samples again whose time has come; whether there were any."""
+        with self._gate.batch(), self._turn:
+            return self._retried(spark)
 
     @cached_property
     def _application(self) -> str:
         return query_id(self._checkpoint)
 
-    def _commit(self, batch: DataFrame, batch_id: int) -> None:
-        began, out = time.monotonic(), self._outlets
-        context = BatchContext(
-            batch_id, out.tables.version("responses"), out.answers.directory(batch_id)
+    @property
+    def _retries(self) -> str:
+        """The application id of batches of samples that have waited."""
+        return f"{self._application}/retries"
+
+    def _retried(self, spark: SparkSession) -> bool:
+        out = self._outlets
+        late = out.answers.commit_late()
+        self._purchases.book(late)
+        out.pending.answered(late["cache_key"].to_pylist())
+        if not self._resumed:
+            self._resume(spark)
+        self._resumed = True
+        taken = out.pending.due(_now_ms(), self._limits.records)
+        if taken:
+            done = (out.tables.newest(name, self._retries) for name in ("pending", "scores"))
+            self._commit_retries(spark, max(done) + 1, taken)
+        return bool(taken)
+
+    def _resume(self, spark: SparkSession) -> None:
+        """Repeats the batch of waiting samples that a kill has interrupted, if it has."""
+        interrupted = self._outlets.pending.interrupted(self._retries)
+        if interrupted is not None and interrupted[1]:
+            self._commit_retries(spark, *interrupted)
+
+    def _commit_fresh(self, batch: DataFrame, batch_id: int) -> None:
+        began = time.monotonic()
+        records = batch_records(self._checkpoint, batch_id, self._limits.records)
+        tables, rate = self._purchases.batch(
+            batch_id,
+            records,
+            lambda spending: self._workers.work(batch, batch_id, batch_id, spending),
         )
-        mapper = evaluate_partition(self._plan, context)
-        tables = _unpacked(evaluated(batch, mapper, self._partitions).toArrow())
-        scores, duplicates = self._without_duplicates(tables["scores"])
-        out.answers.commit(batch_id)
-        if not out.tables.committed("dead_letters", self._application, batch_id):
+        self._commit(tables, (self._application, batch_id), _NOBODY, rate, began)
+
+    def _commit_retries(
+        self, spark: SparkSession, batch_id: int, taken: Mapping[Place, Pending]
+    ) -> None:
+        began = time.monotonic()
+        records = spark.createDataFrame(retries_table(taken))
+        tables = self._purchases.repeat(
+            lambda spending: self._workers.work(records, batch_id, f"retry-{batch_id}", spending)
+        )
+        self._commit(tables, (self._retries, batch_id), taken, 1.0, began)
+
+    def _commit(
+        self,
+        tables: Mapping[str, pa.Table],
+        batch: tuple[str, int],
+        taken: Mapping[Place, Pending],
+        rate: float,
+        began: float,
+    ) -> None:
+        out = self._outlets
+        decided = self._decided(tables["unfinished"], batch, taken, rate)
+        new = without_held(tables["scores"], decided.held)
+        scores, duplicates = first_scores(new, out.recent)
+        letters = tables["dead_letters"]
+        if not out.tables.committed("dead_letters", *batch):
             # Kafka first: a kill in between repeats a message, which its headers identify; the
             # other order could lose one.
-            out.publish_dead_letters(tables["dead_letters"])
-        out.tables.append("dead_letters", tables["dead_letters"], self._application, batch_id)
-        out.tables.append("scores", scores, self._application, batch_id)
-        seconds = time.monotonic() - began
+            out.publish_dead_letters(letters)
+        out.tables.append("dead_letters", letters, *batch)
+        out.tables.append("scores", scores, *batch)
+        seconds, calls = time.monotonic() - began, tables["calls"]
+        requeued = sum(not e.settled for e in decided.entries)
         out.observe(
             ScoredBatch(
-                batch_id, scores, tables["dead_letters"], duplicates, tables["calls"], seconds
+                batch[1], scores, letters, duplicates, calls, seconds, requeued, len(out.pending)
             )
         )
         out.tables.tend(("dead_letters", "scores"))
-        out.answers.tend(time.time_ns() // 1_000_000)
+        out.pending.tend()
+        out.answers.tend(_now_ms())
 
-    def _without_duplicates(self, scores: pa.Table) -> tuple[pa.Table, int]:
-        """The scores of samples seen for the first time, and how many samples were repeats."""
-        if not scores.num_rows:
-            return scores, 0
-        ids = hash_ids(scores["sample_id"].to_pylist())
-        partition, offset = (scores[name].to_numpy() for name in ("partition", "offset"))
-        # A sample's rows lie together; one that occurs twice in a batch counts at its first record.
-        order = np.lexsort((offset, partition, ids))
-        first = np.ones(len(order), np.bool_)
-        first[1:] = ids[order][1:] != ids[order][:-1]
-        leader = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
-        original = np.empty(len(order), np.bool_)
-        original[order] = (partition[order] == partition[leader]) & (
-            offset[order] == offset[leader]
-        )
-        keep = original & ~self._outlets.recent.known(ids)
-        self._outlets.recent.remember(np.unique(ids), time.time_ns() // 1_000_000)
-        records = np.unique(np.stack((partition, offset))[:, ~keep], axis=1).shape[1]
-        return scores.filter(pa.array(keep)), records
+    def _decided(
+        self,
+        unfinished: pa.Table,
+        batch: tuple[str, int],
+        taken: Mapping[Place, Pending],
+        rate: float,
+    ) -> Verdict:
+        """Who goes on waiting: as an earlier attempt has decided, if there was one."""
+        pending = self._outlets.pending
+        earlier = pending.earlier(*batch)
+        if earlier is not None:
+            return earlier
+        failed, now_ms = by_place(unfinished), _now_ms()
+        decided = verdict(failed, taken, now_ms, self._limits.requeue, rate)
+        pending.commit(decided, failed, *batch, now_ms)
+        return decided
 
 
-def _unpacked(blobs: pa.Table) -> dict[str, pa.Table]:
-    parts: dict[str, list[pa.Table]] = {kind: [] for kind in _SCHEMAS}
-    for kind, payload in zip(
-        *(blobs[name].to_pylist() for name in ("kind", "payload")), strict=True
-    ):
-        parts[kind].append(pa.ipc.open_stream(payload).read_all())
-    return {kind: _concatenated(parts[kind], schema) for kind, schema in _SCHEMAS.items()}
-
-
-def _concatenated(parts: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables([schema.empty_table(), *parts])
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

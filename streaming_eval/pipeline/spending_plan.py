@@ -1,13 +1,22 @@
-"""From the settings on prices and budgets to the plain values that the driver spends by."""
+"""From the settings on prices and budgets to what the driver spends by."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
+from streaming_eval.adapters.batch_rate import BatchRate
+from streaming_eval.adapters.paid_answers import paid_since
+from streaming_eval.adapters.spending_metrics import SpendingMetrics
+from streaming_eval.adapters.tables import Tables
 from streaming_eval.inference.evaluate import EvaluationPlan
 from streaming_eval.inference.spending.books import Treasury
 from streaming_eval.inference.spending.budget import AtCap, Budget, Per, Unit
+from streaming_eval.inference.spending.ledger import Ledger, began_ms
 from streaming_eval.inference.spending.price import Price, Prices, pico
+from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.purchases import Purchases, count_costs
+from streaming_eval.settings import Settings
 from streaming_eval.settings.spending import BudgetSettings, BudgetsSettings, PricesSettings
 
 
@@ -42,6 +51,27 @@ def calls_per_sample(plan: EvaluationPlan) -> dict[str, int]:
         if scorer.judge is not None:
             calls[scorer.judge.call.model] += len(plan.candidates) + 1
     return dict(calls)
+
+
+def open_books(
+    settings: Settings,
+    evaluation: EvaluationPlan,
+    tables: Tables,
+    *,
+    rates: BatchRate,
+    gate: Gate,
+    metrics: SpendingMetrics,
+) -> Purchases:
+    """The driver's purse, with what the `responses` table says that this job has spent."""
+    table, now_ms = prices(settings.prices), time.time_ns() // 1_000_000
+    allowed = treasury(settings.budgets, table, evaluation, settings.spark.partitions)
+    if table.models:
+        count_costs(metrics, paid_since(tables, settings.job, 0, table))
+    ledger = Ledger()
+    if allowed.budgets:
+        today = paid_since(tables, settings.job, began_ms(now_ms), table)
+        ledger = ledger.record(today, now_ms)
+    return Purchases(allowed, ledger, rates=rates, gate=gate, metrics=metrics)
 
 
 def _budget(cap: BudgetSettings) -> Budget:

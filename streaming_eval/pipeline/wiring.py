@@ -24,20 +24,18 @@ from streaming_eval.adapters.kafka import (
     resolve_security,
 )
 from streaming_eval.adapters.kafka_java import java_security
+from streaming_eval.adapters.pending_records import PendingRecords
 from streaming_eval.adapters.quota_server import QuotaServer
 from streaming_eval.adapters.quota_wire import QuotaAddress, new_secret
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
-from streaming_eval.formats.limits import Limits
-from streaming_eval.inference.cache.freshness import Freshness
-from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.inference.quota.quotas import Quotas
 from streaming_eval.pipeline import monitor_query, score_query
+from streaming_eval.pipeline.batch_plan import sink_limits
 from streaming_eval.pipeline.board import Board
 from streaming_eval.pipeline.dead_letters import publish_dead_letters
-from streaming_eval.pipeline.endpoint_plans import endpoint_plan, endpoint_quotas
+from streaming_eval.pipeline.endpoint_plans import endpoint_quotas
 from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.gate import Gate
@@ -46,11 +44,14 @@ from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets,
 from streaming_eval.pipeline.observers import observe_monitored, observe_scored
 from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
 from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.retry_loop import RetryLoop
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
+from streaming_eval.pipeline.score_wiring import score_sink
 from streaming_eval.pipeline.worker import ScorePlan
-from streaming_eval.settings import CacheSettings, Settings, duration_text
+from streaming_eval.pipeline.worker_plan import freshness, runtime_plan, score_plan
+from streaming_eval.settings import Settings, duration_text
 from streaming_eval.snapshot import Promises
 
 _LAG_TIMEOUT_S = 5.0
@@ -61,18 +62,32 @@ class Job:
 
     Args:
         settings: the whole configuration.
+
+    Attributes:
+        gate: passed by every batch.
+        exporter: shows what is known.
+        pending: samples that wait for a later batch.
+        retries: tries those again; there once the queries have started.
+        last_batch_at: when a batch last committed, monotonic seconds.
     """
+
+    retries: RetryLoop
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._root = settings.storage.root.absolute()
         self.gate = Gate()
-        self.exporter = Exporter(settings.exporter.host, settings.exporter.port)
+        self.exporter = Exporter(
+            settings.exporter.host, settings.exporter.port, settings.prices.currency
+        )
         self.last_batch_at = time.monotonic()
         self._tables = self._own_tables()
         index = AnswerIndex(self._index_path(), self._tables.uri("responses"))
-        self._freshness = _freshness(settings.cache, time.time_ns() // 1_000_000)
-        self._answers = AnswerStore(self._tables, self._root / "spool", index, self._freshness)
+        self._freshness = freshness(settings.cache, _now_ms)
+        self._answers = AnswerStore(
+            self._tables, self._root / "spool", index, self._freshness, job=settings.job
+        )
+        self.pending = PendingRecords(self._tables, sink_limits(settings).requeue)
         self._recent = RecentSamples(settings.limits.deduplication_horizon)
         self._evaluation = evaluation_plan(settings)
         self._monitor = monitor_plan(settings)
@@ -110,8 +125,9 @@ class Job:
         agree(self.checkpoint(monitor_query.QUERY), self._meaning_of_state())
         self._check_topics()
         self._answers.sweep()
+        self.pending.load()
         record_versions(self._tables, self._evaluation.scorers)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         since = instant(now_ms - self._settings.limits.deduplication_horizon)
         recent = self._tables.read(
             "scores", ["sample_id", "scored_at"], [("scored_at", ">=", since)]
@@ -131,10 +147,10 @@ class Job:
         )
         score_checkpoint = self.checkpoint(score_query.QUERY)
         monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
+        sink = self._score_sink(score_checkpoint)
+        self.retries = RetryLoop(partial(sink.retry, spark))
         return [
-            score_query.start(
-                records, self._score_sink(score_checkpoint), score_checkpoint, trigger_ms
-            ),
+            score_query.start(records, sink, score_checkpoint, trigger_ms),
             monitor_query.start(
                 monitor_query.reports(counts, self._monitor),
                 self._monitor_sink(monitor_checkpoint),
@@ -168,12 +184,14 @@ class Job:
         outlets = ScoreOutlets(
             self._tables,
             self._answers,
+            self.pending,
             partial(publish_dead_letters, letters),
             self._recent,
             self._observe_scored,
         )
-        return ScoreSink(
-            self.score_plan(), outlets, checkpoint, self._settings.spark.partitions, self.gate
+        metrics = self.exporter.metrics.spending
+        return score_sink(
+            self._settings, self.score_plan(), outlets, checkpoint, self.gate, metrics
         )
 
     def _monitor_sink(self, checkpoint: Path) -> MonitorSink:
@@ -187,29 +205,14 @@ class Job:
 
     def score_plan(self) -> ScorePlan:
         """Everything that the workers need."""
-        settings = self._settings
-        limits = settings.limits
-        return ScorePlan(
-            evaluation=self._evaluation,
-            runtime=RuntimePlan(
-                endpoints=tuple(
-                    endpoint_plan(name, endpoint, settings.spark.partitions)
-                    for name, endpoint in settings.endpoints.items()
-                ),
-                policy=CachePolicy(settings.cache.policy),
-                responses_uri=self._tables.uri("responses"),
-                index_path=str(self._index_path()),
-                quota=self._quota_address,
-                freshness=self._freshness,
-            ),
-            limits=Limits(
-                max_record_bytes=limits.max_record_bytes,
-                max_segments=limits.max_segments,
-                max_segment_chars=limits.max_segment_chars,
-                max_messages=limits.max_messages,
-            ),
-            allowed_clock_skew_ms=limits.allowed_clock_skew,
+        runtime = runtime_plan(
+            self._settings,
+            responses_uri=self._tables.uri("responses"),
+            index_path=self._index_path(),
+            quota=self._quota_address,
+            freshness=self._freshness,
         )
+        return score_plan(self._settings, self._evaluation, runtime)
 
     def _observe_scored(self, batch: ScoredBatch) -> None:
         self.last_batch_at = time.monotonic()
@@ -244,7 +247,5 @@ class Job:
             )
 
 
-def _freshness(cache: CacheSettings, now_ms: int) -> Freshness:
-    """Which stored answers count; those of a refresh that begins now, if that is the policy."""
-    since_ms = now_ms if CachePolicy(cache.policy) is CachePolicy.REFRESH else None
-    return Freshness(cache.max_age, since_ms, cache.serve_stale)
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -13,16 +13,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
 
-from streaming_eval.adapters.worker_runtime import BatchCalls, RuntimePlan, runtime_for
+from streaming_eval.adapters.worker_runtime import RuntimePlan, TaskCalls, runtime_for
 from streaming_eval.errors import RecordError
 from streaming_eval.formats.limits import Limits
 from streaming_eval.formats.native import parse
+from streaming_eval.inference.calls.batch_deadline import BatchLimits, batch_deadline
 from streaming_eval.inference.evaluate import EvaluationPlan, SampleScore, evaluate
+from streaming_eval.inference.spending.books import BatchSpending
+from streaming_eval.inference.spending.sampling import Draw, draw
 from streaming_eval.pipeline.score_rows import Evaluated, dead_letters_table, scores_table
+from streaming_eval.pipeline.unfinished import OWN_RATE, RECORD_COLUMNS, failures, unfinished_table
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import DeadLetter, KafkaRecord, Sample
 
@@ -39,15 +44,21 @@ class ScorePlan:
     runtime: RuntimePlan
     limits: Limits
     allowed_clock_skew_ms: int
+    batches: BatchLimits
 
 
 @dataclass(frozen=True, slots=True)
 class BatchContext:
-    """Which micro-batch this is, and how new the cache must be."""
+    """Which micro-batch this is, how new the cache must be, and what may be spent.
+
+    Attributes:
+        spending: None where no budget limits anything.
+    """
 
     batch_id: int
     responses_version: int
     spool: Path
+    spending: BatchSpending | None = None
 
 
 Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -57,17 +68,19 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
     """The function given to `mapInArrow`: Kafka rows in, blobs out."""
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        records = [record for batch in batches for record in _records(batch)]
-        if not records:
+        given = [one for batch in batches for one in _given(batch)]
+        if not given:
             return
         spare_the_collector()
         runtime = runtime_for(plan.runtime)
-        with runtime.batch(context.responses_version, context.spool) as calls, _no_collection():
-            evaluated, letters = runtime.run(_evaluate_all(records, plan, calls))
+        task = runtime.task(context.responses_version, context.spool, context.spending)
+        with task as calls, _no_collection():
+            draws = _Draws(plan.evaluation, context.spending)
+            evaluated, letters = runtime.run(_evaluate_all(given, plan, draws, calls))
             calls.tally.add("samples", "", "unscored", sum(not e.scores for e in evaluated))
             blobs = list(_blobs(evaluated, letters, context.batch_id))
         yield from blobs
-        yield _blob("calls", calls.tally_table())
+        yield _blob("calls", calls.tally.table())
 
     return run
 
@@ -82,29 +95,54 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
+class _Draws:
+    """Which samples are asked about: at the rate of the batch, or at their own if that is lower."""
+
+    def __init__(self, evaluation: EvaluationPlan, spending: BatchSpending | None) -> None:
+        self._evaluation = evaluation
+        self._limited = spending.limited if spending else frozenset[str]()
+        self._rate = spending.rate if spending else 1.0
+        self._draws: dict[float, Draw] = {}
+
+    def at(self, own_rate: float) -> Draw:
+        """That of a sample whose first batch asked about samples at this rate."""
+        rate = min(self._rate, own_rate)
+        drawn = self._draws.get(rate)
+        if drawn is None:
+            drawn = self._draws[rate] = draw(self._evaluation, self._limited, rate)
+        return drawn
+
+
 async def _evaluate_all(
-    records: list[KafkaRecord], plan: ScorePlan, calls: BatchCalls
+    given: list[tuple[KafkaRecord, float]], plan: ScorePlan, draws: _Draws, calls: TaskCalls
 ) -> tuple[list[Evaluated], list[DeadLetter]]:
     """Parses and evaluates; the first requests are under way while later records are parsed."""
     letters: list[DeadLetter] = []
-    parsed: list[tuple[KafkaRecord, Sample]] = []
+    parsed: list[tuple[KafkaRecord, Sample, Draw]] = []
     tasks: list[asyncio.Task[list[SampleScore]]] = []
     newest_ms = _now_ms() + plan.allowed_clock_skew_ms
-    for number, record in enumerate(records):
-        if number % _PARSED_AT_ONCE == 0:
-            await asyncio.sleep(0)
-        try:
-            sample = _clamped(parse(record.value, plan.limits), newest_ms)
-        except RecordError as error:
-            letters.append(DeadLetter(record, error.reason, error.message))
-            continue
-        parsed.append((record, sample))
-        tasks.append(asyncio.ensure_future(evaluate(sample, plan.evaluation, calls.endpoints)))
-    scores = await asyncio.gather(*tasks)
+    async with batch_deadline(calls.flights, plan.batches, asyncio.sleep):
+        for number, (record, own_rate) in enumerate(given):
+            if number % _PARSED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            try:
+                sample = _clamped(parse(record.value, plan.limits), newest_ms)
+            except RecordError as error:
+                letters.append(DeadLetter(record, error.reason, error.message))
+                continue
+            drawn = draws.at(own_rate)
+            parsed.append((record, sample, drawn))
+            tasks.append(asyncio.ensure_future(evaluate(*drawn.prepared(sample), calls.endpoints)))
+        scores = await asyncio.gather(*tasks)
     return [
-        Evaluated(record, sample, rows)
-        for (record, sample), rows in zip(parsed, scores, strict=True)
+        Evaluated(record, sample, rows, _weights(sample, rows, drawn))
+        for (record, sample, drawn), rows in zip(parsed, scores, strict=True)
     ], letters
+
+
+def _weights(sample: Sample, rows: list[SampleScore], drawn: Draw) -> list[float]:
+    """1 divided by the probability that the score is there: that of its sample, and of its call."""
+    return [1.0 / (sample.sampling_fraction * drawn.probability(row)) for row in rows]
 
 
 def _clamped(sample: Sample, newest_ms: int) -> Sample:
@@ -120,21 +158,17 @@ def _blobs(
     now_ms = _now_ms()
     for part in _chunks(evaluated):
         yield _blob("scores", scores_table(part, batch_id, now_ms))
+    if unfinished := failures(evaluated):
+        yield _blob("unfinished", unfinished_table(unfinished))
     if letters:
         yield _blob("dead_letters", dead_letters_table(letters, batch_id, now_ms))
 
 
-def _records(batch: pa.RecordBatch) -> Iterator[KafkaRecord]:
+def _given(batch: pa.RecordBatch) -> Iterator[tuple[KafkaRecord, float]]:
+    """Records, each with the sampling rate of its first batch if that was an earlier one."""
     columns = batch.to_pydict()
-    return map(
-        KafkaRecord,
-        columns["topic"],
-        columns["partition"],
-        columns["offset"],
-        columns["timestamp_ms"],
-        columns["key"],
-        columns["value"],
-    )
+    records = map(KafkaRecord, *(columns[name] for name in RECORD_COLUMNS))
+    return zip(records, columns.get(OWN_RATE, repeat(1.0)), strict=False)
 
 
 def _chunks(evaluated: list[Evaluated]) -> Iterator[list[Evaluated]]:

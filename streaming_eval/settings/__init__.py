@@ -4,6 +4,7 @@ Every value has its default here and nowhere else. Durations are written as in P
 `5m`, `24h`). Secrets never stand in the file: they are named (`api_key_env`, `api_key_file`).
 """
 
+from streaming_eval.settings.batching import BatchSettings
 from streaming_eval.settings.caching import CacheSettings
 from streaming_eval.settings.fields import (
     DurationMs,
@@ -34,6 +35,7 @@ from streaming_eval.settings.sources import KafkaSettings, LimitSettings, Storag
 
 __all__ = [
     "BaselineSettings",
+    "BatchSettings",
     "CacheSettings",
     "CandidateSettings",
     "ComparisonSettings",

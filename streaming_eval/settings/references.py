@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from streaming_eval.records import ALL_SEGMENTS, OTHER
 from streaming_eval.settings.fields import Path, Problem, did_you_mean
+from streaming_eval.settings.spending import spending_contradictions
 
 PRODUCTION = "production"
 Raw = Mapping[str, object]
@@ -21,6 +22,7 @@ def contradictions(raw: Raw) -> list[Problem]:
         *_unknown_endpoints(raw),
         *_unknown_comparisons(raw),
         *_reserved_names(raw),
+        *spending_contradictions(raw),
     ]
 
 

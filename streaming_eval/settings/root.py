@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from streaming_eval.settings.batching import BatchSettings
 from streaming_eval.settings.caching import CacheSettings
 from streaming_eval.settings.fields import InconsistentError, Name, Section
 from streaming_eval.settings.models import CandidateSettings, EndpointSettings, ScorerSettings
@@ -14,6 +15,7 @@ from streaming_eval.settings.monitoring import ComparisonSettings, MonitorSettin
 from streaming_eval.settings.references import contradictions
 from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
 from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
+from streaming_eval.settings.spending import BudgetsSettings, PricesSettings
 
 
 class Settings(Section):
@@ -41,7 +43,10 @@ class Settings(Section):
     comparisons: tuple[ComparisonSettings, ...] = Field(
         default=(), description="candidates against another model on the same samples"
     )
+    batches: BatchSettings = BatchSettings()
     cache: CacheSettings = CacheSettings()
+    prices: PricesSettings = PricesSettings()
+    budgets: BudgetsSettings = BudgetsSettings()
     monitor: MonitorSettings = MonitorSettings()
     exporter: ExporterSettings = ExporterSettings()
     spark: SparkSettings = SparkSettings()

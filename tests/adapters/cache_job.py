@@ -69,7 +69,7 @@ class Job:
                 freshness=self._freshness,
             )
             asyncio.run(_all([complete(request(f"question {n}")) for n in questions]))
-        return self._store.commit(number)
+        return int(self._store.commit(number).num_rows)
 
     def run(self) -> Account:
         """All questions once, some twice, with maintenance in between."""

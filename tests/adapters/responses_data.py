@@ -51,6 +51,7 @@ def row(n: int, text: str = "answer {n}") -> dict[str, object]:
         "latency_ms": response.latency_ms,
         "attempts": response.attempts,
         "created_at": CREATED,
+        "job": "eval",
     }
 
 

@@ -24,7 +24,7 @@ class Driver:
     def __init__(self, root: Path) -> None:
         self.tables = Tables(root)
         self.index = AnswerIndex(root / "index" / "answers", self.tables.uri("responses"))
-        self.store = AnswerStore(self.tables, root / "spool", self.index)
+        self.store = AnswerStore(self.tables, root / "spool", self.index, job="eval")
 
     def texts(self) -> dict[str, str]:
         """Cache key to text; every key must be there once."""
@@ -61,7 +61,7 @@ def test_a_batch_s_answers_become_rows_and_its_spool_goes(driver: Driver) -> Non
     spool(driver, 3, "a", paid("1"), paid("2"))
     spool(driver, 3, "b", paid("3"))
     spool(driver, 4, "c", paid("4"))
-    assert driver.store.commit(3) == 3
+    assert driver.store.commit(3).num_rows == 3
     assert driver.texts() == by_key(paid("1"), paid("2"), paid("3"))
     assert not driver.store.directory(3).exists()
     assert driver.store.directory(4).exists()
@@ -86,6 +86,7 @@ def test_a_row_holds_the_whole_answer(driver: Driver) -> None:
             "latency_ms": 12.5,
             "attempts": 2,
             "created_at": instant(1_700_000_000_123),
+            "job": "eval",
         }
     ]
 
@@ -101,15 +102,15 @@ def test_the_index_finds_what_was_committed(driver: Driver) -> None:
 def test_two_workers_that_paid_for_the_same_leave_the_newer_answer(driver: Driver) -> None:
     spool(driver, 0, "a", aged(paid("1", "newest"), 2), aged(paid("1", "again"), 1))
     spool(driver, 0, "b", paid("1", "oldest"))
-    assert driver.store.commit(0) == 1
+    assert driver.store.commit(0).num_rows == 1
     assert driver.texts() == by_key(paid("1", "newest"))
 
 
 def test_a_batch_that_asked_nobody_commits_nothing(driver: Driver) -> None:
     version = driver.tables.version("responses")
-    assert driver.store.commit(0) == 0
+    assert driver.store.commit(0).num_rows == 0
     spool(driver, 1, "a")
-    assert driver.store.commit(1) == 0
+    assert driver.store.commit(1).num_rows == 0
     assert not driver.store.directory(1).exists()
     assert driver.tables.version("responses") == version
 

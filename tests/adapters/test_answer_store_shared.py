@@ -39,7 +39,7 @@ class Sharer:
         with SpoolWriter(self.store.directory(0) / "task.spool") as writer:
             for answer in answers:
                 writer.append(answer)
-        return self.store.commit(0)
+        return int(self.store.commit(0).num_rows)
 
     def texts(self) -> list[str]:
         """Of all rows."""

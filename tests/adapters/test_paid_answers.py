@@ -33,7 +33,7 @@ def answer(asked: Request, usage: Usage, at_ms: int = NOW_MS, text: str = "Ça v
 
 
 def rows(*answers: PaidAnswer) -> pa.Table:
-    return responses_table(answers)
+    return responses_table(answers, "eval")
 
 
 def test_answers_are_summed_by_model_and_hour() -> None:
@@ -79,7 +79,7 @@ def test_the_table_gives_back_what_was_entered_since_the_day_began(
         new = rows(answer(request(f"question {n}", model="small"), usage, at_ms))
         tables.append_untracked("responses", new)
         kept_up = kept_up.record(paid(new, PRICES), at_ms)
-    restarted = Ledger().record(paid_since(tables, began_ms(NOW_MS), PRICES), NOW_MS)
+    restarted = Ledger().record(paid_since(tables, "eval", began_ms(NOW_MS), PRICES), NOW_MS)
     for unit in Unit:
         for per in Per:
             budget = Budget(unit, 10**9, per)

@@ -51,9 +51,7 @@ def filled() -> tuple[SpendingMetrics, EndpointMetrics]:
     """One of everything."""
     spending, endpoints = SpendingMetrics(), EndpointMetrics()
     spending.count_cost("gpt", pico(1.5))
-    spending.count_saved("gpt", "input", 1_000)
     spending.count_saved_cost("gpt", pico(0.25))
-    spending.count_saved_ms("api", 1_250)
     spending.count_refused(HOUR, 3)
     spending.observe_budgets({DAY: 0.7, HOUR: 0.0})
     spending.observe_wait(1_741_523_400.0)
@@ -80,11 +78,9 @@ def test_the_currency_is_part_of_the_name() -> None:
     assert "usd" not in page(euros)
 
 
-def test_savings_are_shown_in_money_tokens_and_seconds() -> None:
+def test_savings_are_shown_in_money() -> None:
     spending, _ = filled()
     assert value(spending, "cache_saved_cost_usd_total", model="gpt") == 0.25
-    assert value(spending, "cache_saved_tokens_total", model="gpt", direction="input") == 1_000
-    assert value(spending, "cache_saved_seconds_total", endpoint="api") == 1.25
 
 
 def test_a_budget_is_shown_by_what_it_is_for() -> None:
@@ -108,7 +104,7 @@ def test_before_anything_happened_everything_is_asked_and_nobody_waits(
 
 
 def test_a_model_without_a_price_shows_no_cost(spending: SpendingMetrics) -> None:
-    spending.count_saved("own", "input", 10)
+    spending.count_cost("gpt", 10)
     assert value(spending, "cost_usd_total", model="own") is None
 
 

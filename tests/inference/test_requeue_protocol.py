@@ -14,19 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.inference.requeue import (
+    Failure,
     Pending,
     Place,
     RequeueLimits,
+    Verdict,
     due,
-    held,
     place,
     taken_before,
-    verdicts,
+    verdict,
     waiting,
 )
 from streaming_eval.records import KafkaRecord
 
-LIMITS = RequeueLimits(max_batches=3, first_pause_ms=10, longest_pause_ms=20)
+LIMITS = RequeueLimits(max_tries=3, first_pause_ms=10, longest_pause_ms=20)
 BATCHES, RETRIES = "query", "query/retries"
 
 
@@ -56,7 +57,7 @@ class World:
     """What outlives the driver. A score is modelled as the record it belongs to."""
 
     topic: list[list[KafkaRecord]]
-    outcomes: Callable[[KafkaRecord], bool]
+    outcome: Callable[[KafkaRecord], str | None]
     pending: Table = field(default_factory=Table)
     scores: Table = field(default_factory=Table)
     offsets_committed: int = 0
@@ -96,12 +97,15 @@ class Driver:
         records = [*fresh, *(entry.record for entry in taken.values())]
         entries = world.pending.commits.get((app, number))
         if entries is None:
-            failed = {place(r): (r, "timeout") for r in records if not world.outcomes(r)}
+            reasons = [(r, world.outcome(r)) for r in records]
+            failed = {place(r): Failure(r, reason) for r, reason in reasons if reason is not None}
             self._step()
-            entries = verdicts(failed, taken, world.now_ms, LIMITS)
-            world.pending.append(entries, app, number)
+            decided = verdict(failed, taken, world.now_ms, LIMITS)
+            world.pending.append(decided.entries, app, number)
+        else:
+            decided = Verdict.earlier(entries)
         self._step()
-        kept = [r for r in records if place(r) not in held(entries)]
+        kept = [r for r in records if place(r) not in decided.held]
         world.scores.append([Pending(r, 0) for r in kept], app, number)
         self._step()
 
@@ -110,11 +114,11 @@ class Driver:
 @given(
     sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4),
     kills=st.sets(st.integers(0, 60)),
-    failures=st.lists(st.booleans(), max_size=80),
+    failures=st.lists(st.sampled_from([None, "timeout", "not_begun"]), max_size=80),
     order=st.lists(st.booleans(), max_size=20),
 )
 def test_each_sample_is_scored_exactly_once_and_tried_no_more_than_allowed(
-    sizes: list[int], kills: set[int], failures: list[bool], order: list[bool]
+    sizes: list[int], kills: set[int], failures: list[str | None], order: list[bool]
 ) -> None:
     offsets = iter(range(sum(sizes)))
     topic = [[KafkaRecord("t", 0, next(offsets), 0, None, b"{}") for _ in range(n)] for n in sizes]
@@ -124,7 +128,7 @@ def test_each_sample_is_scored_exactly_once_and_tried_no_more_than_allowed(
         if next(steps) in kills:
             raise Killed
 
-    world = World(topic, lambda _: not next(script, False))
+    world = World(topic, lambda _: next(script, None))
     driver = Driver(world, step)
     for _ in range(300):
         world.now_ms += 7
@@ -138,5 +142,4 @@ def test_each_sample_is_scored_exactly_once_and_tried_no_more_than_allowed(
     scored = Counter(row.record.offset for row in world.scores.rows())
     assert scored == Counter(range(sum(sizes)))
     assert waiting(world.pending.rows()) == {}
-    in_vain = Counter(row.record.offset for row in world.pending.rows() if not row.settled)
-    assert max(in_vain.values(), default=0) < LIMITS.max_batches
+    assert max((row.tries for row in world.pending.rows()), default=0) <= LIMITS.max_tries

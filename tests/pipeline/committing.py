@@ -14,23 +14,39 @@ from pyspark.sql import DataFrame
 
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_store import AnswerStore
+from streaming_eval.adapters.batch_rate import BatchRate
+from streaming_eval.adapters.pending_records import PendingRecords
+from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache.with_cache import CachePolicy
+from streaming_eval.inference.calls.batch_deadline import BatchLimits
 from streaming_eval.inference.evaluate import EvaluationPlan
+from streaming_eval.inference.requeue import RequeueLimits
+from streaming_eval.inference.spending.books import Treasury
+from streaming_eval.inference.spending.budget import AtCap
+from streaming_eval.inference.spending.ledger import Ledger
+from streaming_eval.inference.spending.price import Prices
 from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.purchases import Purchases
 from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.score_rows import dead_letters_table
-from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
+from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink, SinkLimits
 from streaming_eval.pipeline.worker import ScorePlan
+from streaming_eval.pipeline.workers import Workers
 from streaming_eval.records import DeadLetter, KafkaRecord
 from tests.pipeline.scored import score_row, score_table
 
 PARTITIONS = 2
 PLAN = ScorePlan(
-    EvaluationPlan((), (), {}), RuntimePlan((), CachePolicy.OFF, "", ""), Limits(1, 1, 1, 1), 0
+    EvaluationPlan((), (), {}),
+    RuntimePlan((), CachePolicy.OFF, "", ""),
+    Limits(1, 1, 1, 1),
+    0,
+    BatchLimits(60.0, 5.0, 0.0, 0.1, None),
 )
+LIMITS = SinkLimits(1_000, 5, RequeueLimits(max_tries=2, first_pause_ms=0, longest_pause_ms=0))
 Record = tuple[str, int, int]  # sample id, partition, offset
 
 
@@ -84,10 +100,19 @@ class Job:
         self.answers.sweep()
         self.log.clear()
         self.gate = Gate()
+        self.pending = PendingRecords(self.tables, LIMITS.requeue)
+        self.pending.load()
         outlets = ScoreOutlets(
-            self.tables, self.answers, self._publish, RecentSamples(3_600_000), self._observe
+            self.tables,
+            self.answers,
+            self.pending,
+            self._publish,
+            RecentSamples(3_600_000),
+            self._observe,
         )
-        self.sink = ScoreSink(PLAN, outlets, root / "checkpoint", PARTITIONS, self.gate)
+        workers = Workers(PLAN, PARTITIONS, self.tables, self.answers)
+        purchases = purchases_without_budgets(root, self.gate)
+        self.sink = ScoreSink(workers, purchases, outlets, root / "checkpoint", self.gate, LIMITS)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.tables.read(name).to_pylist()
@@ -102,6 +127,12 @@ class Job:
     def _observe(self, batch: ScoredBatch) -> None:
         self.log.append("observe")
         self.seen.append(batch)
+
+
+def purchases_without_budgets(root: Path, gate: Gate) -> Purchases:
+    treasury = Treasury((), Prices(), AtCap.STOP, PARTITIONS, {})
+    rates = BatchRate(root / "checkpoint" / "rate.json")
+    return Purchases(treasury, Ledger(), rates=rates, gate=gate, metrics=SpendingMetrics())
 
 
 @dataclass

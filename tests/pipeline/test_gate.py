@@ -85,6 +85,23 @@ def test_no_batch_begins_while_the_last_one_is_waited_for() -> None:
     assert not waiting.is_alive()
 
 
+def test_a_pause_lasts_as_long_as_it_should() -> None:
+    began = time.monotonic()
+    Gate().pause(0.03)
+    assert 0.03 <= time.monotonic() - began < LONG_S / 2
+
+
+def test_a_pause_ends_when_the_gate_is_shut() -> None:
+    gate = Gate()
+    shutting = threading.Timer(0.05, gate.shut, args=(LONG_S,))
+    shutting.start()
+    began = time.monotonic()
+    with pytest.raises(Draining), gate.batch():
+        gate.pause(LONG_S)
+    assert time.monotonic() - began < LONG_S / 2
+    shutting.join()
+
+
 def test_a_batch_that_outlasts_the_wait_is_reported() -> None:
     gate = Gate()
     batch = Batch(gate)

@@ -62,6 +62,8 @@ def scored_batch(**changes: object) -> ScoredBatch:
         "duplicates": 2,
         "calls": calls.table(),
         "seconds": 0.3,
+        "requeued": 4,
+        "pending": 9,
     }
     return ScoredBatch(**(values | changes))
 
@@ -73,6 +75,8 @@ def test_a_scored_batch_is_counted_once_by_each_outcome() -> None:
     assert value(metrics, "samples_total", outcome="scored") == 2 * 2
     assert value(metrics, "samples_total", outcome="duplicate") == 2 * 2
     assert value(metrics, "samples_total", outcome="dead_letter") == 2 * 3
+    assert value(metrics, "samples_total", outcome="requeued") == 2 * 4
+    assert value(metrics, "pending_samples") == 9
     assert value(metrics, "dead_letters_total", reason="empty") == 2 * 2
     assert value(metrics, "dead_letters_total", reason="blank") == 2 * 1
     assert value(metrics, "scores_missing_total", status="failed") == 2 * 2

@@ -30,7 +30,9 @@ JUDGED = SampleScore("small", "judge", "v2", Score(2.0, explanation="Fine."), "a
 
 
 def test_each_score_is_a_row_that_says_where_it_came_from() -> None:
-    table = scores_table([Evaluated(RECORD, SAMPLE, [OK, FAILED])], batch_id=7, now_ms=1_800)
+    table = scores_table(
+        [Evaluated(RECORD, SAMPLE, [OK, FAILED], [4.0, 8.0])], batch_id=7, now_ms=1_800
+    )
     assert table.schema == SCORES
     ok, failed = table.to_pylist()
     assert ok == {
@@ -58,15 +60,16 @@ def test_each_score_is_a_row_that_says_where_it_came_from() -> None:
         "batch_id": 7,
     }
     assert (failed["value"], failed["status"], failed["error"]) == (None, "failed", "http_500")
+    assert failed["weight"] == 8.0
     assert failed["paired_values"] == []
 
 
 def test_scores_stay_with_their_sample_and_record() -> None:
     other = replace(SAMPLE, id="s2", sampling_fraction=1.0, segments={})
     evaluated = [
-        Evaluated(RECORD, SAMPLE, [OK, JUDGED]),
-        Evaluated(RECORD, SAMPLE, []),
-        Evaluated(replace(RECORD, partition=4, offset=0), other, [FAILED]),
+        Evaluated(RECORD, SAMPLE, [OK, JUDGED], [4.0, 5.0]),
+        Evaluated(RECORD, SAMPLE, [], []),
+        Evaluated(replace(RECORD, partition=4, offset=0), other, [FAILED], [1.0]),
     ]
     rows = scores_table(evaluated, 0, 0).to_pylist()
     assert [(r["sample_id"], r["partition"], r["offset"], r["scorer"]) for r in rows] == [
@@ -76,7 +79,7 @@ def test_scores_stay_with_their_sample_and_record() -> None:
     ]
     assert [r["explanation"] for r in rows] == [None, "Fine.", None]
     assert [r["judge_cache_key"] for r in rows] == [None, "98", "ef"]
-    assert [r["weight"] for r in rows] == [4.0, 4.0, 1.0]
+    assert [r["weight"] for r in rows] == [4.0, 5.0, 1.0]
 
 
 def test_no_scores_are_an_empty_table_with_all_columns() -> None:
@@ -96,7 +99,7 @@ def test_no_scores_are_an_empty_table_with_all_columns() -> None:
 )
 def test_any_event_time_has_its_own_date(ms: int, date: dt.date) -> None:
     (row,) = scores_table(
-        [Evaluated(RECORD, replace(SAMPLE, event_time_ms=ms), [OK])], 0, 0
+        [Evaluated(RECORD, replace(SAMPLE, event_time_ms=ms), [OK], [1.0])], 0, 0
     ).to_pylist()
     assert row["event_date"] == date
     assert row["event_time"] == instant(ms)

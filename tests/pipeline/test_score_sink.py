@@ -16,10 +16,10 @@ from pyspark.sql import DataFrame
 
 from streaming_eval.adapters.call_tally import CallTally
 from streaming_eval.adapters.spool import SpoolWriter
-from streaming_eval.pipeline import score_sink
-from streaming_eval.pipeline.gate import Draining, Gate
+from streaming_eval.pipeline import workers
+from streaming_eval.pipeline.first_scores import first_scores
+from streaming_eval.pipeline.gate import Draining
 from streaming_eval.pipeline.recent_samples import RecentSamples
-from streaming_eval.pipeline.score_sink import ScoreOutlets, ScoreSink
 from streaming_eval.pipeline.worker import BatchContext, Mapper, ScorePlan
 from tests.adapters.paid import paid
 from tests.pipeline.committing import (
@@ -50,8 +50,8 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[BatchContext]:
         told.append(context)
         return iter
 
-    monkeypatch.setattr(score_sink, "evaluated", evaluated)
-    monkeypatch.setattr(score_sink, "evaluate_partition", evaluate_partition)
+    monkeypatch.setattr(workers, "evaluated", evaluated)
+    monkeypatch.setattr(workers, "evaluate_partition", evaluate_partition)
     return told
 
 
@@ -65,9 +65,9 @@ def test_answers_are_written_first_and_scores_last(job: Job, contexts: list[Batc
         spool.append(paid("Why?"))
     run(job, 0, ("scores", scored(("a", 0, 1))), ("dead_letters", rejected(2)))
     assert job.log == ["responses", "publish", "dead_letters", "scores", "observe"]
-    assert contexts == [BatchContext(0, 0, job.answers.directory(0))]
     run(job, 1)
-    assert contexts[1] == BatchContext(1, 1, job.answers.directory(1)), "what was paid is visible"
+    told = [(c.batch_id, c.responses_version, c.spool) for c in contexts]
+    assert told == [(0, 0, job.answers.directory(0)), (1, 1, job.answers.directory(1))]
 
 
 def test_what_several_workers_return_is_one_batch(job: Job) -> None:
@@ -159,7 +159,7 @@ def test_every_sample_is_kept_once_whatever_the_order_of_rows(
     ids: list[str], cut: int, random: Random
 ) -> None:
     records = [(name, n % 3, n) for n, name in enumerate(ids)]
-    sink = ScoreSink(PLAN, _outlets_in_memory(), Path(), 2, Gate())
+    recent = RecentSamples(3_600_000)
     expected: dict[str, Record] = {}
     rows: list[dict[str, Any]] = []
     duplicates = 0
@@ -167,18 +167,13 @@ def test_every_sample_is_kept_once_whatever_the_order_of_rows(
         for record in sorted(part, key=lambda r: r[1:]):
             expected.setdefault(record[0], record)
         shuffled = random.sample(part, len(part))
-        fresh, repeated = sink._without_duplicates(scored(*shuffled))
+        fresh, repeated = first_scores(scored(*shuffled), recent)
         rows += fresh.to_pylist()
         duplicates += repeated
     assert Counter((r["sample_id"], r["partition"], r["offset"]) for r in rows) == {
         record: 2 for record in expected.values()
     }
     assert duplicates == len(records) - len(expected)
-
-
-def _outlets_in_memory() -> ScoreOutlets:
-    nothing: Any = None
-    return ScoreOutlets(nothing, nothing, nothing, RecentSamples(3_600_000), nothing)
 
 
 def test_a_batch_of_repeats_only_leaves_nothing_and_may_come_again(job: Job) -> None:

@@ -31,11 +31,7 @@ def process(tmp_path: Path, api: ModelsApi, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(worker_runtime, "_runtimes", runtimes)
     yield Worker(tmp_path, api.base_url)
     for runtime in runtimes.values():  # a real worker takes them to its grave
-        for line in runtime._lines.values():
-            for session in line._sessions:
-                runtime.run(session.close())
-        runtime._loop.close()
-        runtime._index.close()
+        runtime.close()
 
 
 def calls(rows: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], int]:
@@ -119,12 +115,11 @@ def test_a_later_batch_finds_what_earlier_ones_paid_for(
     process.run([sample("a")], batch_id=0)
     process.answers.commit(0)
     if restarted:
-        runtime = worker_runtime.runtime_for(process.plan.runtime)
-        runtime._index._recent = type(runtime._index._recent)(1_000)
+        worker_runtime._runtimes.pop(process.plan.runtime).close()
     rows = process.run([sample("b")], batch_id=1)
     assert len(api.asked) == 1
     assert {r["value"] for r in rows["scores"]} == {1.0}
-    assert process.answers.commit(1) == 0
+    assert process.answers.commit(1).num_rows == 0
 
 
 def test_a_failed_call_is_a_failed_score_that_the_next_batch_tries_again(
@@ -134,7 +129,7 @@ def test_a_failed_call_is_a_failed_score_that_the_next_batch_tries_again(
     rows = process.run([sample("a")], batch_id=0)
     failed = {r["model"]: (r["value"], r["status"], r["error"]) for r in rows["scores"]}
     assert failed == {"assistant": (1.0, "ok", None), "small": (None, "failed", "http_400")}
-    assert process.answers.commit(0) == 0, "a failure is never kept"
+    assert process.answers.commit(0).num_rows == 0, "a failure is never kept"
     api.answer = good
     rows = process.run([sample("b")], batch_id=1)
     assert {r["status"] for r in rows["scores"]} == {"ok"}
@@ -159,7 +154,7 @@ def test_a_sample_that_nothing_can_be_said_of_is_counted(process: Worker) -> Non
 
 def test_an_empty_share_returns_nothing_and_leaves_no_spool(process: Worker) -> None:
     rows = process.run([])
-    assert rows == {"scores": [], "dead_letters": [], "calls": []}
+    assert not any(rows.values())
     assert not process.answers.directory(0).exists()
 
 

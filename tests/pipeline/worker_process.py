@@ -17,6 +17,7 @@ from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache.with_cache import CachePolicy
+from streaming_eval.inference.calls.batch_deadline import BatchLimits
 from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, ModelCall
 from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
 from streaming_eval.scoring import define
@@ -33,6 +34,7 @@ RECORDS = pa.schema(
     ]
 )
 Values = list[bytes | None]
+PATIENT = BatchLimits(60.0, 5.0, 0.0, 0.1, None)
 
 
 def sample(sample_id: str, prompt: str = "Why?", **fields: object) -> bytes:
@@ -44,7 +46,7 @@ def sample(sample_id: str, prompt: str = "Why?", **fields: object) -> bytes:
 class Worker:
     """One plan, asked of one endpoint: a candidate, and `contains` as the scorer."""
 
-    def __init__(self, root: Path, base_url: str) -> None:
+    def __init__(self, root: Path, base_url: str, batches: BatchLimits = PATIENT) -> None:
         self.tables = Tables(root)
         index_path = root / "index" / "answers"
         index = AnswerIndex(index_path, self.tables.uri("responses"))
@@ -64,6 +66,7 @@ class Worker:
             ),
             Limits(10_000, 8, 100, 8),
             SKEW_MS,
+            batches,
         )
 
     def run(self, values: Values, batch_id: int = 0) -> dict[str, list[dict[str, Any]]]:
@@ -73,7 +76,8 @@ class Worker:
         mapper = pickle.loads(pickle.dumps((self.plan, context)))
         half = len(values) // 2
         batches = [_records(values[:half], 0), _records(values[half:], half)]
-        rows: dict[str, list[dict[str, Any]]] = {"scores": [], "dead_letters": [], "calls": []}
+        kinds = ("scores", "dead_letters", "unfinished", "calls")
+        rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
         for blob in evaluate_partition(*mapper)(batches):
             for kind, payload in zip(*blob.to_pydict().values(), strict=True):
                 table = pa.ipc.open_stream(payload).read_all()

@@ -14,7 +14,7 @@ from streaming_eval.errors import PermanentError
 from streaming_eval.inference.cache.cache_key import cache_key, canonical, key_of
 from streaming_eval.inference.cache.freshness import Freshness
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
-from streaming_eval.inference.calls.single_flight import SingleFlight
+from streaming_eval.inference.calls.single_flight import SingleFlight, with_flights
 from streaming_eval.inference.complete import Complete, failed
 from streaming_eval.records import Request, Response
 
@@ -71,7 +71,7 @@ def _unobserved(request: Request, found: Found, response: Response) -> None:
     return None
 
 
-def with_cache(
+def with_cache(  # noqa: PLR0913 - its parts, each of which may be left out or replaced alone
     complete: Complete,
     *,
     lookup: Lookup,
@@ -80,6 +80,7 @@ def with_cache(
     freshness: Freshness | None = None,
     now_ms: Callable[[], int] = _wall_ms,
     observe: Observe = _unobserved,
+    flights: SingleFlight | None = None,
 ) -> Complete:
     """Make at most one call per cache key; make one value of this per batch, on one event loop.
 
@@ -100,16 +101,18 @@ def with_cache(
         now_ms: wall clock, epoch milliseconds.
         observe: told what each look-up came to and the response that the caller gets: for a hit,
             the stored one, whose `latency_ms` and `usage` are what was saved.
+        flights: what makes the calls; one that outlives the batch lets the next one join those that
+            are still under way.
     """
     freshness = freshness or Freshness()
     if policy is CachePolicy.OFF:
-        return complete
+        return complete if flights is None else with_flights(complete, flights)
     if policy is CachePolicy.REPLAY:
         return _replay(lookup, observe)
     if policy is CachePolicy.REFRESH and freshness.since_ms is None:
         raise ValueError("policy refresh needs the instant from which on answers count")
     keep = _let_go if policy is CachePolicy.READ_ONLY else store
-    return _Cached(complete, lookup, keep, freshness, now_ms, observe)
+    return _Cached(complete, lookup, keep, freshness, now_ms, observe, flights or SingleFlight())
 
 
 def _let_go(answer: PaidAnswer) -> None:
@@ -148,10 +151,11 @@ class _Cached:
         freshness: Freshness,
         now_ms: Callable[[], int],
         observe: Observe,
+        flights: SingleFlight,
     ) -> None:
         self._complete, self._lookup, self._keep = complete, lookup, keep
         self._freshness, self._now_ms, self._observe = freshness, now_ms, observe
-        self._flights = SingleFlight()
+        self._flights = flights
         self._outcomes: dict[str, Response] = {}
 
     async def __call__(self, request: Request) -> Response:
@@ -166,6 +170,7 @@ class _Cached:
     async def _answer(self, key: str, text: bytes, request: Request) -> tuple[Found, Response]:
         if key in self._flights:
             shared = await self._ask(key, text, request, None)
+            self._outcomes.setdefault(key, shared)  # of a call that an earlier batch began
             return Found.MISS if shared.error else Found.SHARED, _as_cached(shared)
         outcome = self._outcomes.get(key)
         if outcome is not None:

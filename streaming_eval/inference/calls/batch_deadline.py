@@ -1,9 +1,9 @@
 """A batch ends when its time is up or only stragglers are left; what they bring is kept.
 
-Calls that have sent nothing, or wait between two attempts, are cancelled and end as
-`batch_deadline`. Calls with an HTTP request under way end so for the batch, but go on: their
-answers will have to be paid for, so they are stored as they arrive, and a later batch that asks the
-same finds them, or joins them.
+Calls that have sent nothing are cancelled and end as `not_begun`; those that wait between two
+attempts, as `batch_deadline`. Calls with an HTTP request under way end so for the batch, but go on:
+their answers will have to be paid for, so they are stored as they arrive, and a later batch that
+asks the same finds them, or joins them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from streaming_eval.errors import PermanentError
 from streaming_eval.inference.calls.single_flight import SingleFlight
 
 BATCH_DEADLINE = "batch_deadline"
+"""Reason of a call that had sent something when its batch ended."""
+NOT_BEGUN = "not_begun"
+"""Reason of a call that had sent nothing by then, and so took nothing from anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ async def _watch(
             break
     else:
         why = f"not answered when the batch had taken {limits.longest_s:g} s"
-    await flights.give_up(PermanentError(BATCH_DEADLINE, why))
+    await flights.give_up(PermanentError(BATCH_DEADLINE, why), PermanentError(NOT_BEGUN, why))
 
 
 def _only_stragglers(flights: SingleFlight, limits: BatchLimits, now_s: float) -> bool:

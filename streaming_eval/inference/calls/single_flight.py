@@ -64,18 +64,23 @@ class SingleFlight:
             if not flight.waiters and not flight.lingers:
                 self._abandon(key, flight)
 
-    async def give_up(self, error: PermanentError) -> None:
-        """Sends every waiter away with `error`, now and until `resume`.
+    async def give_up(self, error: PermanentError, not_begun: PermanentError | None = None) -> None:
+        """Sends every waiter away, now and until `resume`.
+
+        Args:
+            error: for those whose call has sent something.
+            not_begun: for all others; as `error` when absent.
 
         Calls with an HTTP request under way go on without them, since their answers will have to
         be paid for; they send nothing more. All others are cancelled.
         """
-        self._given_up = error
+        self._given_up = not_begun or error
         cancelled = []
         for key, flight in list(self._flights.items()):
             flight.sent.barred = error
             flight.lingers = flight.sent.under_way > 0
-            response = failed(error, flight.sent.total)
+            sent = flight.sent.total
+            response = failed(error if sent else self._given_up, sent)
             for waiter in flight.waiters:
                 if not waiter.done():
                     waiter.set_result(response)

@@ -134,7 +134,12 @@ class Spending:
             held: what its tasks held back at their end for calls that are still under way.
             now_ms: wall clock, epoch milliseconds.
         """
-        self._held, entries = held, tuple(paid)
+        self._held = held
+        self.enter(paid, now_ms)
+
+    def enter(self, paid: Iterable[Paid], now_ms: int) -> None:
+        """Enters answers that have just been committed."""
+        entries = tuple(paid)
         self._ledger = self._ledger.record(entries, now_ms)
         for budget in self._batch:
             covered = (e.amount.of(budget.unit) for e in entries if budget.covers(e.model))

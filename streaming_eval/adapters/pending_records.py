@@ -1,0 +1,139 @@
+"""The samples that wait for a later batch: the `pending` table, and what of it is in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streaming_eval.adapters.pending_rows import pending_entries, pending_rows
+from streaming_eval.adapters.tables import Tables
+from streaming_eval.inference.requeue import (
+    Failure,
+    Pending,
+    Place,
+    RequeueLimits,
+    Verdict,
+    due,
+    place,
+    taken_before,
+    waiting,
+)
+
+_LOG = logging.getLogger(__name__)
+_TABLE = "pending"
+_ROWS_BETWEEN_TIDYINGS = 50_000
+_MOST_AWAITED = 100_000
+
+
+class PendingRecords:
+    """An append-only log of what waits, read once and kept up from then on; for one thread.
+
+    Args:
+        tables: the Delta tables.
+        limits: how long samples wait.
+    """
+
+    def __init__(self, tables: Tables, limits: RequeueLimits) -> None:
+        self._tables, self._limits = tables, limits
+        self._appended = 0
+        self._waiting: dict[Place, Pending] = {}
+        self._awaited: defaultdict[str, set[Place]] = defaultdict(set)
+        self._hurried: set[Place] = set()
+
+    def load(self) -> None:
+        """Reads the table and takes out of it what nobody needs any more."""
+        self._tidy()
+        self._waiting = waiting(pending_entries(self._tables.read(_TABLE)))
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def due(self, now_ms: int, most: int) -> dict[Place, Pending]:
+        """What may be tried again now, at most so many."""
+        return due(self._waiting, now_ms, self._limits, most, self._hurried)
+
+    def earlier(self, application: str, batch: int) -> Verdict | None:
+        """The verdict that an earlier attempt at a batch has committed; None if there is none."""
+        if not self._tables.committed(_TABLE, application, batch):
+            return None
+        return Verdict.earlier(pending_entries(self._of(application, batch)))
+
+    def interrupted(self, application: str) -> tuple[int, dict[Place, Pending]] | None:
+        """The batch of retries whose scores a kill has prevented, and what it had taken.
+
+        One whose samples all go on waiting has no scores either, and is named, too.
+        """
+        batch = self._tables.newest(_TABLE, application)
+        if batch < 0 or self._tables.committed("scores", application, batch):
+            return None
+        rows = self._tables.read(_TABLE)
+        own = pc.and_(pc.equal(rows["application"], application), pc.equal(rows["batch_id"], batch))
+        before = waiting(pending_entries(rows.filter(pc.invert(own))))
+        return batch, taken_before(pending_entries(rows.filter(own)), before)
+
+    def commit(
+        self, verdict: Verdict, failed: Mapping[Place, Failure], application: str, batch: int,
+        now_ms: int,
+    ) -> None:  # fmt: skip
+        """Writes the entries of a batch in one commit, and goes by them from then on."""
+        if verdict.entries:
+            rows = pending_rows(verdict.entries, application, batch, now_ms)
+            self._tables.append(_TABLE, rows, application, batch)
+            self._appended += rows.num_rows
+        self.enter(verdict)
+        for where in verdict.held & failed.keys():
+            for key in failed[where].awaited:
+                self._awaited[key].add(where)
+
+    def enter(self, verdict: Verdict) -> None:
+        """Goes by entries that are in the table."""
+        for entry in verdict.entries:
+            where = place(entry.record)
+            self._hurried.discard(where)
+            if entry.settled:
+                self._waiting.pop(where, None)
+            else:
+                self._waiting[where] = entry
+
+    def answered(self, keys: Iterable[str]) -> None:
+        """Answers have come: who waited for one of them need not wait any longer."""
+        if self._awaited:
+            for key in keys:
+                self._hurried |= self._awaited.pop(key, set()) & self._waiting.keys()
+
+    def tend(self) -> None:
+        """Compacts the table, and rewrites it when most of it is history."""
+        if self._appended >= max(_ROWS_BETWEEN_TIDYINGS, 4 * len(self)):
+            self._tidy()
+        self._tables.tend((_TABLE,))
+        if not self._waiting or len(self._awaited) > _MOST_AWAITED:
+            self._awaited.clear()  # who waited for these waits for his time instead
+
+    def _of(self, application: str, batch: int) -> pa.Table:
+        mine: list[tuple[str, str, object]] = [
+            ("application", "=", application),
+            ("batch_id", "=", batch),
+        ]
+        return self._tables.read(_TABLE, filters=mine)
+
+    def _tidy(self) -> None:
+        """Keeps what waits, and each application's last entries, which a repeated batch needs."""
+        self._appended = 0
+        rows = self._tables.read(_TABLE)
+        entries = pending_entries(rows)
+        last = waiting(entries)
+        batches = list(
+            zip(*(rows[n].to_pylist() for n in ("application", "batch_id")), strict=True)
+        )
+        newest = dict(sorted(batches))
+        keep = [
+            last.get(place(entry.record)) is entry or newest[application] == batch
+            for entry, (application, batch) in zip(entries, batches, strict=True)
+        ]
+        if not all(keep):
+            self._tables.replace(_TABLE, rows.filter(pa.array(keep)))
+            _LOG.info("%d of %d rows of pending were history", keep.count(False), len(keep))
