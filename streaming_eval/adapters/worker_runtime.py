@@ -88,7 +88,7 @@ class WorkerRuntime:
             }
             yield BatchCalls(endpoints, tally)
             for line in self._lines.values():
-                self.run(line.settle())
+                self.run(line.settle(tally))
 
     def _cached(
         self,

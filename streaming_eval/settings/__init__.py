@@ -5,6 +5,11 @@ Every value has its default here and nowhere else. Durations are written as in P
 """
 
 from streaming_eval.settings.caching import CacheSettings
+from streaming_eval.settings.endpoints import (
+    CircuitBreakerSettings,
+    EndpointSettings,
+    HedgingSettings,
+)
 from streaming_eval.settings.fields import (
     DurationMs,
     InconsistentError,
@@ -16,7 +21,6 @@ from streaming_eval.settings.fields import (
 )
 from streaming_eval.settings.models import (
     CandidateSettings,
-    EndpointSettings,
     JudgeSettings,
     ModelSettings,
     ScorerKind,
@@ -36,11 +40,13 @@ __all__ = [
     "BaselineSettings",
     "CacheSettings",
     "CandidateSettings",
+    "CircuitBreakerSettings",
     "ComparisonSettings",
     "DurationMs",
     "EndpointSettings",
     "ExporterSettings",
     "FalseAlarmSettings",
+    "HedgingSettings",
     "InconsistentError",
     "JudgeSettings",
     "KafkaSettings",
