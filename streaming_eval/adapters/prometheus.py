@@ -19,12 +19,13 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from streaming_eval.adapters.endpoint_metrics import EndpointMetrics
 from streaming_eval.adapters.exposition import PREFIX, MetricInfo
 from streaming_eval.records import ScoreStatus
 
 OUTCOMES = ("scored", "unscored", "duplicate", "dead_letter")
 DIRECTIONS = ("input", "output")
-LOOKUP_RESULTS = ("hit", "miss")
+LOOKUP_RESULTS = ("hit", "miss", "stale")
 _BATCH_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -34,6 +35,9 @@ class PipelineMetrics:
     Label values must come from bounded sets: reasons, outcomes, configured names. Counters begin
     at zero with each process, as Prometheus expects. Label values that are known beforehand are
     there from the start, so that the first dead letter is an increase.
+
+    Attributes:
+        endpoints: what is known of endpoints beyond the calls; exported with the rest.
     """
 
     def __init__(self) -> None:
@@ -62,6 +66,8 @@ class PipelineMetrics:
         self._retries = self._counter("retries", "Repeated HTTP requests by reason.", "reason")
         self._make_gauges()
         self._start_at_zero()
+        self.endpoints = EndpointMetrics()
+        self._registry.register(self.endpoints)
 
     def _make_gauges(self) -> None:
         name, text = "batch_duration_seconds", "Duration of committed micro-batches."
@@ -157,7 +163,7 @@ class PipelineMetrics:
 
     def described(self) -> tuple[MetricInfo, ...]:
         """Every metric that this class can export."""
-        return tuple(self._described)
+        return (*self._described, *self.endpoints.described())
 
     def values(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
         """Name, labels and value of everything but histograms, for the status page."""

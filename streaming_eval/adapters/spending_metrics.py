@@ -1,4 +1,4 @@
-"""What model calls cost, what the cache saved and what is left of the budgets, for Prometheus.
+"""What model calls cost, what of it the cache saved and what is left of the budgets.
 
 Money is summed in whole pico-units and divided once, when it is shown, so that the metric agrees
 with a query over the `responses` table.
@@ -18,18 +18,7 @@ from streaming_eval.adapters.metric_family import Family, Values
 from streaming_eval.inference.spending.budget import Budget
 from streaming_eval.inference.spending.price import PICO
 
-_MS_PER_S = 1_000
 _BUDGET_LABELS = ("model", "per", "unit")
-_SAVED_TOKENS = Family(
-    "cache_saved_tokens",
-    "Tokens of the calls that the cache made needless.",
-    ("model", "direction"),
-)
-_SAVED_SECONDS = Family(
-    "cache_saved_seconds",
-    "How long the calls took whose answers were used again from the cache.",
-    ("endpoint",),
-)
 _REFUSED = Family(
     "budget_refused_calls",
     "Calls put off for want of a budget; each attempt of a batch counts its own.",
@@ -70,8 +59,7 @@ class SpendingMetrics(Collector):
             ("model",),
         )
         self._parts = {
-            self._cost: PICO, self._saved_cost: PICO, _SAVED_TOKENS: 1, _SAVED_SECONDS: _MS_PER_S,
-            _REFUSED: 1,
+            self._cost: PICO, self._saved_cost: PICO, _REFUSED: 1,
         }  # fmt: skip
         self._totals: Counter[tuple[Family, tuple[str, ...]]] = Counter()
         self._totalling = threading.Lock()
@@ -81,17 +69,9 @@ class SpendingMetrics(Collector):
         """Answers of a model were paid for; when the job starts, all that its table holds."""
         self._count(self._cost, (model,), pico_units)
 
-    def count_saved(self, model: str, direction: str, tokens: int) -> None:
-        """Hits and shared answers spared so many `input` or `output` tokens of a model."""
-        self._count(_SAVED_TOKENS, (model, direction), tokens)
-
     def count_saved_cost(self, model: str, pico_units: int) -> None:
-        """What those tokens would have cost."""
+        """What the tokens would have cost that hits and shared answers spared."""
         self._count(self._saved_cost, (model,), pico_units)
-
-    def count_saved_ms(self, endpoint: str, milliseconds: int) -> None:
-        """Hits were answers of calls that had taken so long."""
-        self._count(_SAVED_SECONDS, (endpoint,), milliseconds)
 
     def count_refused(self, budget: Budget, n: int) -> None:
         """`n` calls were not made because too little of the budget was left."""
