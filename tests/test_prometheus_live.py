@@ -116,6 +116,7 @@ def test_rules_are_healthy(prometheus: PrometheusApi) -> None:
     assert {(rule.name, rule.health, rule.last_error) for rule in prometheus.rules()} == {
         ("StreamingEvalQualityRegressed", "ok", ""),
         ("StreamingEvalEvaluatorSilent", "ok", ""),
+        ("StreamingEvalCircuitOpen", "ok", ""),
     }
 
 
