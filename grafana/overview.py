@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
+from grafana.boards import Panel, Variable, board, evaluator, variable
 from grafana.panels import (
-    DATASOURCE,
     WIDTH,
     About,
     Level,
@@ -17,7 +16,6 @@ from grafana.panels import (
     dashed,
     lines,
     number,
-    row,
     rows,
     states,
 )
@@ -37,62 +35,39 @@ _PAIRS = f'{_SCORER},segment="$segment",against!=""'
 _WINDOW = 'window="$window"'
 _OWN = 'against=""'
 _JOIN = "on (job, instance, model, segment, scorer, against)"
-Panel = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
 
 
 def overview() -> models.Dashboard:
     """The board as Grafana's classic JSON model."""
-    board = (
-        builders.Dashboard("streaming-eval / Overview")
-        .uid(UID)
-        .description("Has quality really got worse, for whom, and since when?")
-        .tags(["streaming-eval"])
-        .time("now-1h", "now")
-        .refresh("30s")
-        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+    return board(
+        "Overview",
+        UID,
+        "Has quality really got worse, for whom, and since when?",
+        _variables(),
+        (
+            ("Decisions", _decisions()),
+            ("$scorer on $segment", _one_series()),
+            ("Pipeline", pipeline()),
+        ),
     )
-    for variable in _variables():
-        board = board.with_variable(variable)
-    for title, panels in (
-        ("Decisions", _decisions()),
-        ("$scorer on $segment", _one_series()),
-        ("Pipeline", pipeline()),
-    ):
-        board = board.with_row(row(title))
-        for panel in panels:
-            board = board.with_panel(panel)
-    built = board.build()
-    for place, placed in enumerate(built.panels or (), start=1):
-        placed.id_val = place
-    return built
 
 
-def _variables() -> list[builders.DatasourceVariable | builders.QueryVariable]:
+def _variables() -> list[Variable]:
     state = "streaming_eval_monitor_state"
     return [
-        builders.DatasourceVariable("datasource").label("Data source").type("prometheus"),
-        _variable("job", "Evaluator", "label_values(streaming_eval_build_info, job)"),
-        _variable("model", "Model", f'label_values({state}{{job="$job"}}, model)')
+        *evaluator(),
+        variable("model", "Model", f'label_values({state}{{job="$job"}}, model)')
         .multi(True)
         .include_all(True)
         .current(models.VariableOption(text="All", value="$__all")),
-        _variable("segment", "Segment", f"label_values({state}{{{_FLEET}}}, segment)").current(
+        variable("segment", "Segment", f"label_values({state}{{{_FLEET}}}, segment)").current(
             models.VariableOption(text="__all__", value="__all__")
         ),
-        _variable("scorer", "Scorer", f"label_values({state}{{{_FLEET}}}, scorer)"),
-        _variable(
+        variable("scorer", "Scorer", f"label_values({state}{{{_FLEET}}}, scorer)"),
+        variable(
             "window", "Window", 'label_values(streaming_eval_score_samples{job="$job"}, window)'
         ),
     ]
-
-
-def _variable(name: str, label: str, query: str) -> builders.QueryVariable:
-    variable = builders.QueryVariable(name).label(label).query(query).definition(query)
-    return (
-        variable.datasource(DATASOURCE)
-        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(models.VariableSort.ALPHABETICAL_ASC)
-    )
 
 
 def _decisions() -> list[Panel]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
+from streaming_eval.adapters.endpoint_metrics import HEDGE_OUTCOMES, EndpointMetrics
 from streaming_eval.adapters.exporter import Exporter
 from streaming_eval.adapters.prometheus import PipelineMetrics
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.inference.calls.breaker import CircuitState
+from streaming_eval.inference.quota.quotas import QuotaStatus
 from streaming_eval.inference.spending.budget import Budget, Per, Unit
 from streaming_eval.inference.spending.price import pico
 from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
@@ -70,6 +73,7 @@ def work(metrics: PipelineMetrics, now_s: float) -> None:
     metrics.count_tokens("output", 3_000)
     metrics.count_cache_lookups("hit", 50)
     metrics.count_cache_lookups("miss", 151)
+    metrics.count_cache_lookups("stale", 2)
     metrics.count_retries("http_429", 4)
     metrics.observe_pending(2)
     _spend(metrics.spending)
@@ -78,6 +82,24 @@ def work(metrics: PipelineMetrics, now_s: float) -> None:
         metrics.observe_event_time_lag(query, 1.7)
     metrics.observe_scores(now_s)
     metrics.observe_kafka_lag({("llm.samples.v1", 0): 12, ("llm.samples.v1", 1): 9})
+    call(metrics.endpoints)
+
+
+def call(endpoints: EndpointMetrics) -> None:
+    """One of everything that is known of an endpoint beyond its calls."""
+    endpoints.count_durations("recorded", "0.5", 151)
+    endpoints.count_duration_us("recorded", 45_000_000)
+    endpoints.count_openings("recorded", 1)
+    endpoints.count_refusals("recorded", 2)
+    for outcome in HEDGE_OUTCOMES:
+        endpoints.count_hedges("recorded", outcome, 3)
+    endpoints.count_saved_tokens("recorded", "input", 3_000)
+    endpoints.count_saved_tokens("recorded", "output", 1_000)
+    endpoints.count_saved_ms("recorded", 15_250)
+    endpoints.observe_in_flight({"recorded": 48})
+    endpoints.observe_in_flight_limits({"recorded": 64})
+    endpoints.observe_circuits({"recorded": {CircuitState.CLOSED}})
+    endpoints.read_quotas(lambda: {"recorded": QuotaStatus(0.5, 300.0, 600, 2, 7, 48, 0)})
 
 
 def _spend(spending: SpendingMetrics) -> None:

@@ -21,6 +21,8 @@ BROKEN = {
     "alpha": (5, "monitor.alpha", "got 1.5", "a number, above 0, below 1"),
     "window": (6, "monitor.window", "1m30s is not a whole number of panes", "multiples of `pane`"),
     "two_key_sources": (8, "endpoints.vllm.api_key_file", "excludes api_key_env", "one of api_key"),
+    "deadline": (8, "endpoints.vllm.request_timeout", "20s is longer than the deadl", "a duration"),
+    "in_flight": (8, "endpoints.vllm.max_open", "got 16", "a whole number, at least 32, which is"),
     "scorer_kind": (4, "scorers.0.kind", "got 'containz', did you mean contains?", "exact_match, "),
     "judge": (4, "scorers.0.judge", "is required for kind judge", "a section with endpoint, model"),
     "syntax": (4, "not valid YAML near `monitor`", "expected ',' or ']'", "valid YAML"),

@@ -18,10 +18,11 @@ from tests.exporter_data import PROMISES, fleet, serving, work
 
 pytestmark = pytest.mark.slow
 RULES = Path(__file__).parents[1] / "deploy" / "prometheus" / "rules"
-BOARD = json.loads((DASHBOARDS / "streaming-eval-overview.json").read_text())
+BOARDS = [json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.json"))]
+[OVERVIEW] = [board for board in BOARDS if board["uid"] == "streaming-eval-overview"]
 VALUES = {
     "job": "streaming-eval", "model": "assistant|llama-2-.*", "segment": "__all__",
-    "scorer": "contains", "window": "1h", "__rate_interval": "10s",
+    "scorer": "contains", "window": "1h", "endpoint": "recorded", "__rate_interval": "10s",
 }  # fmt: skip
 OF_ONE_MODEL = "Mean of $model"
 
@@ -58,7 +59,7 @@ def wait_for(api: PrometheusApi, expr: str, limit_s: float = 20.0) -> list[Query
     raise AssertionError(f"{expr} had no result within {limit_s} s")
 
 
-@pytest.mark.parametrize(("title", "expr"), panel_queries(BOARD))
+@pytest.mark.parametrize(("title", "expr"), [q for board in BOARDS for q in panel_queries(board)])
 def test_every_panel_has_data(title: str, expr: str, prometheus: PrometheusApi) -> None:
     one = {"model": "assistant"} if title == OF_ONE_MODEL else {}
     found = prometheus.query(substitute(expr, VALUES | one))
@@ -66,7 +67,7 @@ def test_every_panel_has_data(title: str, expr: str, prometheus: PrometheusApi) 
     assert all(math.isfinite(each.value) for each in found)
 
 
-@pytest.mark.parametrize(("name", "expr"), variable_queries(BOARD))
+@pytest.mark.parametrize(("name", "expr"), [q for b in BOARDS for q in variable_queries(b)])
 def test_every_variable_has_values(name: str, expr: str, prometheus: PrometheusApi) -> None:
     found = {each.labels.get(name) for each in prometheus.query(substitute(expr, VALUES))}
     assert found
@@ -80,14 +81,14 @@ def test_prometheus_has_every_metric(prometheus: PrometheusApi) -> None:
 
 
 def test_the_state_timeline_codes_each_state(prometheus: PrometheusApi) -> None:
-    expr = dict(panel_queries(BOARD))["States over time"]
+    expr = dict(panel_queries(OVERVIEW))["States over time"]
     found = prometheus.query(substitute(expr, VALUES))
     codes = {each.labels["model"]: each.value for each in found if "against" not in each.labels}
     assert codes == {"assistant": 3, "llama-2-7b": 1, "llama-2-13b": 2}
 
 
 def test_the_worst_series_come_with_their_state(prometheus: PrometheusApi) -> None:
-    expr = dict(panel_queries(BOARD))["Series, most evidence of a regression first"]
+    expr = dict(panel_queries(OVERVIEW))["Series, most evidence of a regression first"]
     found = prometheus.query(substitute(expr, VALUES))
     assert len(found) == 8, "one row per series"
     states = {(each.labels["model"], each.labels["state"]) for each in found}
@@ -115,6 +116,7 @@ def test_rules_are_healthy(prometheus: PrometheusApi) -> None:
     assert {(rule.name, rule.health, rule.last_error) for rule in prometheus.rules()} == {
         ("StreamingEvalQualityRegressed", "ok", ""),
         ("StreamingEvalEvaluatorSilent", "ok", ""),
+        ("StreamingEvalCircuitOpen", "ok", ""),
     }
 
 

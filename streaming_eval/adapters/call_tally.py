@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
+from collections.abc import Callable
 
 import pyarrow as pa
 
+from streaming_eval.adapters.duration_bounds import duration_bound
 from streaming_eval.errors import InferenceError
 from streaming_eval.inference.cache.with_cache import Found, Observe
 from streaming_eval.inference.complete import Complete, Send
@@ -32,15 +35,21 @@ that are still under way."""
 class CallTally:
     """Counts of one task.
 
-    Metrics: `requests`, `retries`, `tokens`, `cache_lookups`, `tokens_saved`, `milliseconds_saved`,
-    `samples`.
+    Metrics: `requests`, `requests_in_flight` (the most at once), `durations`, `microseconds`,
+    `retries`, `tokens`, `cache_lookups`, `tokens_saved`, `milliseconds_saved`, `samples`, and those
+    of `StackTally`.
 
     Worker processes have no registry that Prometheus reads; their numbers reach the driver as
     data, so that none is lost or counted twice when a worker dies.
+
+    Args:
+        clock: monotonic seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._in_flight: Counter[str] = Counter()
         self._failed_once: dict[int, str] = {}
 
     def add(self, metric: str, endpoint: str, label: str, n: int = 1) -> None:
@@ -50,7 +59,7 @@ class CallTally:
     def take(self, other: CallTally) -> None:
         """Counts here what another has counted, and no longer there."""
         counts, other._counts = other._counts, Counter()
-        self._counts += counts
+        self._counts.update(counts)
 
     def table(self) -> pa.Table:
         """The counts as rows of `TALLY`."""
@@ -60,12 +69,13 @@ class CallTally:
         return pa.Table.from_arrays(arrays, schema=TALLY)
 
     def counted_send(self, send: Send, endpoint: str) -> Send:
-        """`send` with each HTTP request counted by its outcome, and its tokens."""
+        """`send` with each HTTP request counted by its outcome and duration, and its tokens."""
 
         async def counted(request: Request) -> Response:
             earlier = self._failed_once.pop(id(request), None)
             if earlier is not None:
                 self.add("retries", endpoint, earlier)
+            began = self._began(endpoint)
             try:
                 response = await send(request)
             except asyncio.CancelledError:
@@ -75,6 +85,8 @@ class CallTally:
                 self.add("requests", endpoint, error.reason)
                 self._failed_once[id(request)] = error.reason
                 raise
+            finally:
+                self._ended(endpoint, began)
             self.add("requests", endpoint, "ok")
             self.add("tokens", endpoint, "input", response.usage.input_tokens or 0)
             self.add("tokens", endpoint, "output", response.usage.output_tokens or 0)
@@ -107,6 +119,18 @@ class CallTally:
                 self._failed_once.pop(id(request), None)
 
         return done
+
+    def _began(self, endpoint: str) -> float:
+        self._in_flight[endpoint] += 1
+        peak = ("requests_in_flight", endpoint, "")
+        self._counts[peak] = max(self._counts[peak], self._in_flight[endpoint])
+        return self._clock()
+
+    def _ended(self, endpoint: str, began: float) -> None:
+        took_s = self._clock() - began
+        self._in_flight[endpoint] -= 1
+        self.add("durations", endpoint, duration_bound(took_s))
+        self.add("microseconds", endpoint, "", round(took_s * 1e6))
 
 
 _RESULTS = {Found.HIT: "hit", Found.SHARED: "hit", Found.MISS: "miss", Found.STALE: "stale"}

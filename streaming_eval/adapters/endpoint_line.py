@@ -17,10 +17,9 @@ from streaming_eval.adapters.json_api import Extras, JsonApi
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.adapters.quota_client import QuotaClient, open_quota_session
 from streaming_eval.adapters.quota_wire import QuotaAddress
+from streaming_eval.adapters.stack_tally import StackTally
 from streaming_eval.configuration.secrets import from_file, from_variable
-from streaming_eval.inference.calls.adaptive_limit import InFlightLimits
-from streaming_eval.inference.calls.breaker import BreakerLimits
-from streaming_eval.inference.calls.endpoint_stack import EndpointStack, StackLimits
+from streaming_eval.inference.calls.endpoint_stack import EndpointStack
 from streaming_eval.inference.calls.sent import in_line
 from streaming_eval.inference.complete import Complete, Send
 from streaming_eval.inference.quota.endpoint_leases import EndpointLeases
@@ -43,8 +42,9 @@ class EndpointLine:
         self._sessions: list[aiohttp.ClientSession] = []
         self._estimate = TokenEstimate() if plan.tokens_per_minute else None
         self._stack = EndpointStack(
-            _limits(plan), sleep=asyncio.sleep, random=random.random, clock=time.monotonic
+            plan.limits, sleep=asyncio.sleep, random=random.random, clock=time.monotonic
         )
+        self._counting = StackTally(self._stack, plan.name)
 
     def calls(self, tally: CallTally) -> Complete:
         """The call that a task makes, counted in `tally`; to be asked for on the event loop."""
@@ -57,6 +57,11 @@ class EndpointLine:
         """Gives back permits that nobody needs; no call may be under way."""
         if self._leases is not None:
             await self._leases.settle()
+
+    def count(self, tally: CallTally) -> None:
+        """Adds what the policies did since the last task ended, in calls that outlast one, too."""
+        self._counting.add_to(tally)
+        self._counting = StackTally(self._stack, self._plan.name)
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -84,30 +89,12 @@ class EndpointLine:
     def _connected(self) -> JsonApi:
         plan = self._plan
         return MODEL_APIS[plan.api](
-            self._kept(open_session(plan.max_in_flight)),
+            self._kept(open_session(plan.connections)),
             base_url=plan.base_url,
             api_key=_key(plan),
             timeout_s=plan.request_timeout_s,
             extras=Extras(dict(plan.headers), dict(plan.query), plan.key_header),
         )
-
-
-def _limits(plan: EndpointPlan) -> StackLimits:
-    return StackLimits(
-        max_attempts=plan.max_attempts,
-        deadline_s=plan.deadline_s,
-        in_flight=InFlightLimits.fixed(plan.max_in_flight),
-        breaker=BreakerLimits(
-            failure_ratio=0.5,
-            least_outcomes=20,
-            most_outcomes=200,
-            window_s=30.0,
-            first_pause_s=1.0,
-            longest_pause_s=30.0,
-            patience_s=plan.deadline_s,
-        ),
-        hedge=None,
-    )
 
 
 def _key(plan: EndpointPlan) -> str | None:

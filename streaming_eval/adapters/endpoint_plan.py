@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streaming_eval.inference.calls.endpoint_stack import StackLimits
+
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -13,11 +15,12 @@ class EndpointPlan:
 
     Attributes:
         api: a key of `MODEL_APIS`.
+        limits: of one task; where it has a quota, whose shares move to where the work is, its
+            calls in flight are not divided.
+        request_timeout_s: of one attempt.
         headers: beside the API's own.
         query: appended to every address.
         key_header: carries the key in place of the API's own.
-        max_in_flight: this worker's share of the endpoint's limit, or the whole where it has a
-            quota, whose shares move to where the work is.
         metered: whether its requests need permits from the driver's quota.
         tokens_per_minute: of the quota; None where tokens are not limited.
     """
@@ -27,12 +30,15 @@ class EndpointPlan:
     base_url: str
     api_key_env: str | None
     api_key_file: str | None
-    max_in_flight: int
+    limits: StackLimits
     request_timeout_s: float
-    deadline_s: float
-    max_attempts: int
     key_header: str | None = None
     headers: Pairs = ()
     query: Pairs = ()
     metered: bool = False
     tokens_per_minute: int | None = None
+
+    @property
+    def connections(self) -> int:
+        """That can be open at once: one for each call, and one for each call's hedge."""
+        return self.limits.in_flight.share * (1 if self.limits.hedge is None else 2)

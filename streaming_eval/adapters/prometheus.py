@@ -19,13 +19,14 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from streaming_eval.adapters.endpoint_metrics import EndpointMetrics
 from streaming_eval.adapters.exposition import PREFIX, MetricInfo
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.records import ScoreStatus
 
 OUTCOMES = ("scored", "unscored", "duplicate", "dead_letter", "requeued")
 DIRECTIONS = ("input", "output")
-LOOKUP_RESULTS = ("hit", "miss")
+LOOKUP_RESULTS = ("hit", "miss", "stale")
 _BATCH_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -41,6 +42,7 @@ class PipelineMetrics:
 
     Attributes:
         spending: what calls cost and what is left of the budgets.
+        endpoints: what is known of endpoints beyond the calls.
     """
 
     def __init__(self, currency: str = "USD") -> None:
@@ -72,6 +74,8 @@ class PipelineMetrics:
         self.spending = SpendingMetrics(currency)
         self._registry.register(self.spending)
         self._described += self.spending.described()
+        self.endpoints = EndpointMetrics()
+        self._registry.register(self.endpoints)
 
     def _make_gauges(self) -> None:
         name, text = "batch_duration_seconds", "Duration of committed micro-batches."
@@ -173,7 +177,7 @@ class PipelineMetrics:
 
     def described(self) -> tuple[MetricInfo, ...]:
         """Every metric that this class can export."""
-        return tuple(self._described)
+        return (*self._described, *self.endpoints.described())
 
     def values(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
         """Name, labels and value of everything but histograms, for the status page."""

@@ -71,7 +71,7 @@ class WorkerRuntime:
         self._loop = LoopThread()
         self._flights = SingleFlight()
         self._lines = {e.name: EndpointLine(e, plan.quota) for e in plan.endpoints}
-        self._at_once = sum(endpoint.max_in_flight for endpoint in plan.endpoints)
+        self._at_once = sum(e.limits.in_flight.share for e in plan.endpoints)
         self._index: AnswerIndex | None = None
         self._earlier: list[CallTally] = []
 
@@ -142,6 +142,8 @@ class WorkerRuntime:
         if not lingering:  # else permits may still be needed
             for line in self._lines.values():
                 await line.settle()
+        for line in self._lines.values():
+            line.count(told)
         for tally in (*self._earlier, task.tally):
             told.take(tally)
         self._earlier = [*self._earlier, task.tally] if lingering else []

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from streaming_eval.adapters.exporter import Exporter
 from streaming_eval.adapters.prometheus import PipelineMetrics
 from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.board import Board
+from streaming_eval.pipeline.call_metrics import observe_calls
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch
 from streaming_eval.pipeline.score_sink import ScoredBatch
 from streaming_eval.pipeline.series_report import SeriesReport
@@ -40,7 +40,7 @@ def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch) -> None:
         metrics.observe_scores(now_s)
         newest = pc.max(scores["event_time"]).as_py().timestamp()
         metrics.observe_event_time_lag(score_query.QUERY, max(0.0, now_s - newest))
-    _count_calls(metrics, batch.calls)
+    observe_calls(metrics, batch.calls)
 
 
 def observe_monitored(exporter: Exporter, board: Board, batch: MonitoredBatch) -> None:
@@ -81,18 +81,3 @@ def kafka_lag(
     {('t', 0): 3, ('t', 1): 2}
     """
     return {place: max(0, end - scored.get(place, 0)) for place, end in ends.items()}
-
-
-def _count_calls(metrics: PipelineMetrics, calls: pa.Table) -> None:
-    for row in calls.to_pylist():
-        metric, endpoint, label, n = row["metric"], row["endpoint"], row["label"], row["n"]
-        if metric == "requests":
-            metrics.count_requests(endpoint, label, n)
-        elif metric == "tokens":
-            metrics.count_tokens(label, n)
-        elif metric == "cache_lookups":
-            metrics.count_cache_lookups(label, n)
-        elif metric == "samples":
-            metrics.count_samples(label, n)
-        elif metric == "retries":
-            metrics.count_retries(label, n)

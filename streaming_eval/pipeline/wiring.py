@@ -25,17 +25,14 @@ from streaming_eval.adapters.kafka import (
 )
 from streaming_eval.adapters.kafka_java import java_security
 from streaming_eval.adapters.pending_records import PendingRecords
-from streaming_eval.adapters.quota_server import QuotaServer
-from streaming_eval.adapters.quota_wire import QuotaAddress, new_secret
+from streaming_eval.adapters.quota_wire import QuotaAddress
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
-from streaming_eval.inference.quota.quotas import Quotas
 from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.batch_plan import sink_limits
 from streaming_eval.pipeline.board import Board
 from streaming_eval.pipeline.dead_letters import publish_dead_letters
-from streaming_eval.pipeline.endpoint_plans import endpoint_quotas
 from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.gate import Gate
@@ -43,6 +40,7 @@ from streaming_eval.pipeline.lag import LagWatch
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
 from streaming_eval.pipeline.observers import observe_monitored, observe_scored
 from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
+from streaming_eval.pipeline.quota_service import quota_service
 from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.retry_loop import RetryLoop
 from streaming_eval.pipeline.sample_hash import hash_ids
@@ -103,18 +101,9 @@ class Job:
     @contextmanager
     def serving_quota(self) -> Iterator[None]:
         """Grants permits to the workers while the block lasts, where an endpoint has a quota."""
-        quotas = endpoint_quotas(self._settings.endpoints)
-        if not quotas:
+        metrics = self.exporter.metrics.endpoints
+        with quota_service(self._settings, metrics) as self._quota_address:
             yield
-            return
-        host = self._settings.spark.driver_host
-        server = QuotaServer(Quotas(quotas, time.monotonic), new_secret(), host)
-        server.start()
-        self._quota_address = server.address()
-        try:
-            yield
-        finally:
-            server.stop()
 
     def checkpoint(self, query: str) -> Path:
         """Where the named query keeps its progress and state."""

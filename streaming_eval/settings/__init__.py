@@ -6,6 +6,11 @@ Every value has its default here and nowhere else. Durations are written as in P
 
 from streaming_eval.settings.batching import BatchSettings
 from streaming_eval.settings.caching import CacheSettings
+from streaming_eval.settings.endpoints import (
+    CircuitBreakerSettings,
+    EndpointSettings,
+    HedgingSettings,
+)
 from streaming_eval.settings.fields import (
     DurationMs,
     InconsistentError,
@@ -17,7 +22,6 @@ from streaming_eval.settings.fields import (
 )
 from streaming_eval.settings.models import (
     CandidateSettings,
-    EndpointSettings,
     JudgeSettings,
     ModelSettings,
     ScorerKind,
@@ -38,11 +42,13 @@ __all__ = [
     "BatchSettings",
     "CacheSettings",
     "CandidateSettings",
+    "CircuitBreakerSettings",
     "ComparisonSettings",
     "DurationMs",
     "EndpointSettings",
     "ExporterSettings",
     "FalseAlarmSettings",
+    "HedgingSettings",
     "InconsistentError",
     "JudgeSettings",
     "KafkaSettings",

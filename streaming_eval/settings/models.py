@@ -1,115 +1,20 @@
-"""Which models answer and grade, where they are reached, and what is measured."""
+"""Which models answer and grade, and what is measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from streaming_eval.settings.fields import (
-    DurationMs,
-    EnvironmentName,
-    HeaderName,
     InconsistentError,
     Name,
     Problem,
     Section,
     literal_secrets,
-    milliseconds,
 )
-
-
-class EndpointSettings(Section):
-    """One model API; only endpoints named here are ever called."""
-
-    api: Literal["openai_chat", "anthropic_messages", "gemini"] = Field(
-        default="openai_chat",
-        description="wire format; vLLM, Ollama, LiteLLM, Azure and many others speak `openai_chat`",
-    )
-    base_url: str = Field(
-        pattern=r"^https?://[^\s@?#]+$",
-        description="what the API's own path is appended to, such as `/chat/completions`; where "
-        "it is absent, `OPENAI_BASE_URL` is taken",
-        json_schema_extra={
-            "x-allowed": "http(s)://host[:port][/path] without credentials, query or fragment"
-        },
-    )
-    api_key_env: EnvironmentName | None = Field(
-        default=None,
-        description="environment variable that holds the key; `OPENAI_API_KEY` is taken when "
-        "neither key setting is given and `base_url` is `OPENAI_BASE_URL` (or OpenAI's own)",
-    )
-    api_key_file: Path | None = Field(
-        default=None, description="file that holds the key and nothing else"
-    )
-    key_header: HeaderName | None = Field(
-        default=None,
-        description="header that carries the key instead of the API's own, e.g. Azure's `api-key`",
-    )
-    headers: Mapping[HeaderName, str] = Field(
-        default={}, description="sent with every request beside the API's own; no secrets"
-    )
-    query: Mapping[str, str] = Field(
-        default={}, description="appended to every address, e.g. Azure's `api-version`; no secrets"
-    )
-    max_in_flight: int = Field(
-        default=64,
-        ge=1,
-        le=4_096,
-        description="requests open at once; divided among the tasks, at least one each, or shared "
-        "by them where a quota is given",
-    )
-    requests_per_minute: int | None = Field(
-        default=None,
-        ge=1,
-        description="quota of all tasks together; every HTTP request counts, repeated ones too",
-    )
-    tokens_per_minute: int | None = Field(
-        default=None,
-        ge=1,
-        description="quota of all tasks together, input and output; the output is estimated "
-        "beforehand and corrected afterwards",
-    )
-    request_timeout: DurationMs = Field(
-        default=milliseconds("30s"), description="limit of one attempt"
-    )
-    deadline: DurationMs = Field(
-        default=milliseconds("2m"), description="limit of one request with all its attempts"
-    )
-    max_attempts: int = Field(
-        default=5,
-        ge=1,
-        le=20,
-        description="attempts per request; only 408, 409, 425, 429, 5xx, timeouts and broken "
-        "connections are repeated",
-    )
-
-    @property
-    def has_quota(self) -> bool:
-        """Whether requests or tokens are limited per minute."""
-        return self.requests_per_minute is not None or self.tokens_per_minute is not None
-
-    @model_validator(mode="after")
-    def _no_secrets_in_plain_sight(self) -> Self:
-        found = [
-            Problem((key, *problem.path), problem.message, problem.allowed)
-            for key in ("headers", "query")
-            for problem in literal_secrets(getattr(self, key), referable=False)
-        ]
-        if found:
-            raise InconsistentError(*found)
-        return self
-
-    @model_validator(mode="after")
-    def _one_key_source(self) -> Self:
-        if self.api_key_env and self.api_key_file:
-            wrong = "excludes api_key_env, which is given too"
-            allowed = "one of api_key_env, api_key_file"
-            raise InconsistentError(Problem(("api_key_file",), wrong, allowed))
-        return self
 
 
 class ModelSettings(Section):

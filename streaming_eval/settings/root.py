@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from streaming_eval.settings.batching import BatchSettings
 from streaming_eval.settings.caching import CacheSettings
+from streaming_eval.settings.endpoints import EndpointSettings
 from streaming_eval.settings.fields import InconsistentError, Name, Section
-from streaming_eval.settings.models import CandidateSettings, EndpointSettings, ScorerSettings
+from streaming_eval.settings.models import CandidateSettings, ScorerSettings
 from streaming_eval.settings.monitoring import ComparisonSettings, MonitorSettings
 from streaming_eval.settings.references import contradictions
 from streaming_eval.settings.runtime import ExporterSettings, SparkSettings

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from streaming_eval.inference.cache.with_cache import CachePolicy, Found, with_c
 from streaming_eval.inference.calls.retry import with_retry
 from streaming_eval.inference.complete import Complete
 from streaming_eval.records import Response, Usage
-from tests.inference.calls.scripted import ManualTime, ScriptedSend, answer
+from tests.inference.calls.scripted import HeldSend, ManualTime, ScriptedSend, answer, settle
 from tests.inference.requests import request
 
 COUNTED = Response("Because.", usage=Usage(9, 3))
@@ -23,6 +25,10 @@ def counts(tally: CallTally) -> dict[tuple[str, str, str], int]:
     counted = {(r["metric"], r["endpoint"], r["label"]): r["n"] for r in rows}
     assert len(counted) == len(rows)
     return counted
+
+
+def calls_and_tokens(tally: CallTally) -> dict[tuple[str, str, str], int]:
+    return {key: n for key, n in counts(tally).items() if key[0] in ("requests", "tokens")}
 
 
 def retrying(tally: CallTally, *outcomes: Response | InferenceError) -> Complete:
@@ -69,7 +75,7 @@ async def test_a_request_is_counted_with_its_tokens() -> None:
     tally = CallTally()
     response = await tally.counted_send(ScriptedSend(COUNTED), "models")(request())
     assert response == COUNTED
-    assert counts(tally) == {
+    assert calls_and_tokens(tally) == {
         ("requests", "models", "ok"): 1,
         ("tokens", "models", "input"): 9,
         ("tokens", "models", "output"): 3,
@@ -88,7 +94,7 @@ async def test_a_failed_request_is_counted_by_its_reason_and_still_raises() -> N
         with pytest.raises(InferenceError) as caught:
             await tally.counted_send(ScriptedSend(error), "models")(request())
         assert caught.value is error
-    assert counts(tally) == {
+    assert calls_and_tokens(tally) == {
         ("requests", "models", "http_429"): 1,
         ("requests", "models", "http_400"): 1,
     }
@@ -162,3 +168,34 @@ async def test_a_request_that_was_given_up_is_forgotten_under_every_policy() -> 
     for _ in range(2):
         await tally.settled(complete)(asked)
     assert not [key for key in counts(tally) if key[0] == "retries"]
+
+
+@pytest.mark.parametrize("outcome", [COUNTED, BUSY])
+async def test_every_request_is_timed_whatever_comes_of_it(
+    outcome: Response | InferenceError,
+) -> None:
+    time = ManualTime()
+    tally = CallTally(time.clock)
+    for takes_s in (0.2, 0.25, 7.0):
+        send = tally.counted_send(ScriptedSend(outcome, time=time, takes_s=takes_s), "models")
+        with suppress(InferenceError):
+            await send(request())
+    durations = {key[2]: n for key, n in counts(tally).items() if key[0] == "durations"}
+    assert durations == {"0.25": 2, "10.0": 1}
+    assert counts(tally)["microseconds", "models", ""] == 7_450_000
+
+
+async def test_the_most_requests_at_once_are_counted_by_endpoint() -> None:
+    tally = CallTally()
+    for endpoint, n in (("models", 3), ("models", 2), ("judges", 1)):
+        held = HeldSend()
+        send = tally.counted_send(held, endpoint)
+        calls = [asyncio.ensure_future(send(request())) for _ in range(n)]
+        await settle()
+        if n == 2:
+            calls[0].cancel()
+        held.release.set()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert counts(tally)["requests_in_flight", "models", ""] == 3
+    assert counts(tally)["requests_in_flight", "judges", ""] == 1
+    assert counts(tally)["requests", "models", "cancelled"] == 1

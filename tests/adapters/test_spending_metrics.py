@@ -10,13 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from streaming_eval.adapters.endpoint_metrics import (
-    DURATION_BOUNDS,
-    EndpointMetrics,
-    duration_bound,
-)
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
-from streaming_eval.inference.calls.breaker import CircuitState
 from streaming_eval.inference.spending.budget import Budget, Per, Unit
 from streaming_eval.inference.spending.price import pico
 
@@ -29,39 +23,28 @@ def spending() -> SpendingMetrics:
     return SpendingMetrics()
 
 
-@pytest.fixture
-def endpoints() -> EndpointMetrics:
-    return EndpointMetrics()
-
-
-def page(*collectors: SpendingMetrics | EndpointMetrics) -> str:
+def page(collector: SpendingMetrics) -> str:
     registry = CollectorRegistry()
-    for collector in collectors:
-        registry.register(collector)
+    registry.register(collector)
     return generate_latest(registry).decode()
 
 
-def value(collector: SpendingMetrics | EndpointMetrics, name: str, **labels: str) -> float | None:
+def value(collector: SpendingMetrics, name: str, **labels: str) -> float | None:
     registry = CollectorRegistry()
     registry.register(collector)
     return registry.get_sample_value(f"streaming_eval_{name}", labels)
 
 
-def filled() -> tuple[SpendingMetrics, EndpointMetrics]:
+def filled() -> SpendingMetrics:
     """One of everything."""
-    spending, endpoints = SpendingMetrics(), EndpointMetrics()
+    spending = SpendingMetrics()
     spending.count_cost("gpt", pico(1.5))
     spending.count_saved_cost("gpt", pico(0.25))
     spending.count_refused(HOUR, 3)
     spending.observe_budgets({DAY: 0.7, HOUR: 0.0})
     spending.observe_wait(1_741_523_400.0)
     spending.observe_sampling(0.25)
-    endpoints.count_durations("api", "0.5", 2)
-    endpoints.count_duration_ms("api", 800)
-    endpoints.observe_in_flight({"api": 17})
-    endpoints.observe_quotas({"api": 600.0})
-    endpoints.observe_circuits({"api": {CircuitState.CLOSED}})
-    return spending, endpoints
+    return spending
 
 
 def test_sums_of_many_small_costs_are_exact(spending: SpendingMetrics) -> None:
@@ -79,17 +62,18 @@ def test_the_currency_is_part_of_the_name() -> None:
 
 
 def test_savings_are_shown_in_money() -> None:
-    spending, _ = filled()
+    spending = filled()
     assert value(spending, "cache_saved_cost_usd_total", model="gpt") == 0.25
 
 
 def test_a_budget_is_shown_by_what_it_is_for() -> None:
-    spending, _ = filled()
+    spending = filled()
     job = {"model": "__all__", "per": "day", "unit": "money"}
     gpt = {"model": "gpt", "per": "hour", "unit": "tokens"}
     assert value(spending, "budget_remaining_ratio", **job) == 0.7
     assert value(spending, "budget_remaining_ratio", **gpt) == 0
     assert value(spending, "budget_refused_calls_total", **gpt) == 3
+    assert value(spending, "cache_saved_cost_usd_total", model="gpt") == 0.25
 
 
 def test_before_anything_happened_everything_is_asked_and_nobody_waits(
@@ -108,40 +92,6 @@ def test_a_model_without_a_price_shows_no_cost(spending: SpendingMetrics) -> Non
     assert value(spending, "cost_usd_total", model="own") is None
 
 
-@pytest.mark.parametrize(
-    ("reported", "shown"),
-    [
-        ({CircuitState.CLOSED}, "closed"),
-        ({CircuitState.CLOSED, CircuitState.HALF_OPEN}, "half_open"),
-        (set(CircuitState), "open"),
-    ],
-)
-def test_a_circuit_is_as_bad_as_its_worst_worker_says(
-    endpoints: EndpointMetrics, reported: set[CircuitState], shown: str
-) -> None:
-    endpoints.observe_circuits({"api": reported, "other": {CircuitState.CLOSED}})
-    states = {s: value(endpoints, "circuit_state", endpoint="api", state=s) for s in CircuitState}
-    assert states == {state: float(state == shown) for state in CircuitState}
-    assert value(endpoints, "circuit_state", endpoint="other", state="closed") == 1
-
-
-def test_durations_add_up_below_each_bound(endpoints: EndpointMetrics) -> None:
-    for seconds in (0.05, 0.06, 0.3, 400.0):
-        endpoints.count_durations("api", duration_bound(seconds), 2)
-        endpoints.count_duration_ms("api", round(2_000 * seconds))
-    name = "request_duration_seconds"
-    counts = [value(endpoints, f"{name}_bucket", endpoint="api", le=le) for le in DURATION_BOUNDS]
-    assert counts == [2, 4, 4, 6, 6, 6, 6, 6, 6, 6, 8]
-    assert value(endpoints, f"{name}_count", endpoint="api") == 8
-    assert value(endpoints, f"{name}_sum", endpoint="api") == pytest.approx(800.82)
-
-
-def test_an_endpoint_that_is_gone_disappears(endpoints: EndpointMetrics) -> None:
-    endpoints.observe_quotas({"api": 600.0})
-    endpoints.observe_quotas({"other": 60.0})
-    assert value(endpoints, "quota_requests_per_minute", endpoint="api") is None
-
-
 def test_threads_lose_no_count(spending: SpendingMetrics) -> None:
     def count() -> None:
         for _ in range(5_000):
@@ -157,26 +107,23 @@ def test_threads_lose_no_count(spending: SpendingMetrics) -> None:
 
 
 def test_what_is_described_is_what_is_exported() -> None:
-    collectors = filled()
+    spending = filled()
     kinds = {
         line.split()[2]: line.split()[3]
-        for line in page(*collectors).splitlines()
+        for line in page(spending).splitlines()
         if line.startswith("# TYPE")
     }
-    described = [metric for collector in collectors for metric in collector.described()]
-    assert {metric.name: metric.kind for metric in described} == kinds
-    labels = {metric.name: set(metric.labels) for metric in described}
-    for collector in collectors:
-        for family in collector.collect():
-            for sample in family.samples:
-                base = sample.name if sample.name in labels else family.name
-                assert set(sample.labels) - {"le"} == labels[base]
+    assert {metric.name: metric.kind for metric in spending.described()} == kinds
+    labels = {metric.name: set(metric.labels) for metric in spending.described()}
+    for family in spending.collect():
+        for sample in family.samples:
+            assert set(sample.labels) == labels[sample.name]
 
 
 def test_promtool_finds_nothing_to_say() -> None:
     promtool = shutil.which("promtool")
     assert promtool, "promtool is needed: install the package prometheus"
-    text = page(*filled()).encode()
+    text = page(filled()).encode()
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True,
                           check=False)  # fmt: skip
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")

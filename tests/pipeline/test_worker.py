@@ -177,3 +177,17 @@ def test_the_garbage_collector_is_on_again_even_after_a_failure(
     with pytest.raises(RuntimeError):
         process.run([sample("a")])
     assert gc.isenabled()
+
+
+def test_a_task_tells_what_its_endpoint_was_like(process: Worker, api: ModelsApi) -> None:
+    for asked in (["One?", "Two?", "Three?"], ["Four?"], []):
+        rows = process.run([sample(q, q) for q in asked], batch_id=len(asked))
+        told = calls(rows)
+        assert bool(told) == bool(asked), "a task without records has nothing to tell"
+        if asked:
+            durations = [n for (metric, _), n in told.items() if metric == "durations"]
+            assert sum(durations) == told["requests", "ok"] == len(asked)
+            assert told["microseconds", ""] > 0
+            assert 1 <= told["requests_in_flight", ""] <= len(asked)
+            assert told["circuit_state", "closed"] == 1
+            assert (told["circuit_openings", ""], told["in_flight_limit", ""]) == (0, 8)

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_store import AnswerStore
-from streaming_eval.adapters.endpoint_plan import EndpointPlan
 from streaming_eval.adapters.schemas import DEAD_LETTERS, SCORES
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.worker_runtime import RuntimePlan
@@ -19,8 +18,10 @@ from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.inference.calls.batch_deadline import BatchLimits
 from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, ModelCall
+from streaming_eval.pipeline.endpoint_plans import endpoint_plan
 from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
 from streaming_eval.scoring import define
+from streaming_eval.settings import EndpointSettings
 
 SKEW_MS = 60_000
 RECORDS = pa.schema(
@@ -51,7 +52,8 @@ class Worker:
         index_path = root / "index" / "answers"
         index = AnswerIndex(index_path, self.tables.uri("responses"))
         self.answers = AnswerStore(self.tables, root / "spool", index)
-        endpoint = EndpointPlan("models", "openai_chat", base_url, None, None, 8, 30.0, 60.0, 1)
+        settings = EndpointSettings(base_url=base_url, max_in_flight=8, max_attempts=1)
+        endpoint = endpoint_plan("models", settings, partitions=1)
         self.plan = ScorePlan(
             EvaluationPlan(
                 (ModelCall("small", "models", base_url, "openai_chat", "org/small"),),

@@ -29,13 +29,13 @@ class HedgeLimits:
     """When and how often a second request is made.
 
     Attributes:
-        usual_share: an attempt is late once it takes longer than this share of recent ones did, in
-            (0, 1), e.g. 0.98, and twice their median: there is nothing to win by less.
+        after_quantile: an attempt is late once it takes longer than this share of recent ones did,
+            in (0, 1), e.g. 0.98, and twice their median: there is nothing to win by less.
         max_extra: second requests per first request at most, in [0, 1], e.g. 0.02; a calm time
             saves up no more than ten of them.
     """
 
-    usual_share: float
+    after_quantile: float
     max_extra: float
 
 
@@ -79,7 +79,7 @@ class Hedge:
 
     def _late_s(self) -> float:
         """From when on an attempt is late; endless while that is not known."""
-        usual_s = self._took_s.quantile(self._limits.usual_share)
+        usual_s = self._took_s.quantile(self._limits.after_quantile)
         median_s = self._took_s.quantile(0.5)
         if usual_s is None or median_s is None:
             return inf

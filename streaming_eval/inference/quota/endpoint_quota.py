@@ -23,6 +23,7 @@ class QuotaStatus:
     Attributes:
         share: of the configured quota that is given out now, in (0, 1].
         requests_per_minute: that are given out now; None without such a limit.
+        limit_per_minute: the requests that are configured; None without such a limit.
         workers: that have asked of late.
         waiting: requests that wait for a permit.
         in_flight: requests under way, as last reported.
@@ -31,6 +32,7 @@ class QuotaStatus:
 
     share: float
     requests_per_minute: float | None
+    limit_per_minute: float | None
     workers: int
     waiting: int
     in_flight: int
@@ -83,6 +85,7 @@ class EndpointQuota:
         return QuotaStatus(
             share=share,
             requests_per_minute=None if self._per_minute is None else self._per_minute * share,
+            limit_per_minute=self._per_minute,
             workers=len(workers),
             waiting=len(self._line),
             in_flight=sum(worker.last.in_flight for worker in workers),

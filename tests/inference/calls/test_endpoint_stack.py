@@ -40,7 +40,7 @@ LIMITS = StackLimits(
     ),
     hedge=None,
 )
-HEDGED = replace(LIMITS, hedge=HedgeLimits(usual_share=0.9, max_extra=0.1))
+HEDGED = replace(LIMITS, hedge=HedgeLimits(after_quantile=0.9, max_extra=0.1))
 BATCH = BatchLimits(
     longest_s=100, straggler_after_s=20, straggler_share=0.1, check_s=0.5, grace_s=None
 )
@@ -222,6 +222,6 @@ async def seconds(weather: Weather, limits: StackLimits) -> float:
 
 def test_hedging_takes_the_tail_off() -> None:
     tail = Weather([(0.8, None)] * 97 + [(14.0, None)] * 3)
-    hedging = replace(HEDGED, hedge=HedgeLimits(usual_share=0.95, max_extra=0.05))
+    hedging = replace(HEDGED, hedge=HedgeLimits(after_quantile=0.95, max_extra=0.05))
     plain, hedged = (on_fake_time(seconds(tail, limits)) for limits in (LIMITS, hedging))
     assert hedged < 0.8 * plain

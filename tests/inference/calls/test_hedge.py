@@ -18,7 +18,7 @@ from tests.inference.fake_loop import now_s, on_fake_time
 from tests.inference.requests import request
 
 WARM_UP = 100
-LATE = HedgeLimits(usual_share=0.98, max_extra=1.0)
+LATE = HedgeLimits(after_quantile=0.98, max_extra=1.0)
 
 
 async def warmed_up(limits: HedgeLimits = LATE, takes_s: float = 1.0) -> Hedge:
