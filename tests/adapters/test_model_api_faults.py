@@ -195,6 +195,13 @@ async def test_a_retry_after_that_says_nothing_does_not_hold_up(name: str, wish:
     assert (response.error, response.attempts) == ("http_429", 4)
 
 
+async def test_a_wish_that_a_proxy_passes_on_reaches_retry_whatever_its_case() -> None:
+    reply = http(BUSY, "429 Busy", **{"LLM_provider-Retry-After": "3"})
+    async with calling("openai_chat", always(reply.replace(b"LLM-p", b"llm_p"))) as (api, server):
+        error = await failure(api, server)
+    assert getattr(error, "retry_after_s", None) == 3
+
+
 @every_api
 @pytest.mark.parametrize("far", ["1000000000", "a date"])
 async def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once(name: str, far: str) -> None:
