@@ -6,7 +6,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from streaming_eval.adapters.json_api import Extras, JsonApi
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.adapters.quota_client import QuotaClient, open_quota_session
 from streaming_eval.adapters.quota_wire import QuotaAddress
+from streaming_eval.adapters.rate_limit_headers import remaining
 from streaming_eval.configuration.secrets import from_file, from_variable
 from streaming_eval.inference.calls.adaptive_limit import InFlightLimits
 from streaming_eval.inference.calls.breaker import BreakerLimits
+from streaming_eval.inference.calls.coalesce import with_coalescing
 from streaming_eval.inference.calls.endpoint_stack import EndpointStack, StackLimits
 from streaming_eval.inference.calls.sent import in_line
 from streaming_eval.inference.complete import Complete, Send
@@ -46,7 +49,8 @@ class EndpointLine:
         self._api: JsonApi | None = None
         self._leases: EndpointLeases | None = None
         self._sessions: list[aiohttp.ClientSession] = []
-        self._estimate = TokenEstimate() if plan.tokens_per_minute else None
+        outputs = MODEL_APIS[plan.api].outputs
+        self._estimate = TokenEstimate(outputs=outputs) if plan.tokens_per_minute else None
         self._stack = EndpointStack(
             _limits(plan), sleep=asyncio.sleep, random=random.random, clock=time.monotonic
         )
@@ -56,7 +60,16 @@ class EndpointLine:
         if self._api is None:
             self._api = self._connected()
         send = tally.counted_send(self._api.send, self._plan.name)
-        return self._stack.over(send, self._permitted)
+        complete = self._stack.over(send, self._permitted)
+        if self._api.max_inputs == 1:
+            return complete
+        return with_coalescing(
+            tally.settled(complete),
+            max_inputs=min(self._plan.inputs_per_request, self._api.max_inputs),
+            max_chars=self._plan.chars_per_request,
+            max_wait_s=self._plan.gather_s,
+            sleep=asyncio.sleep,
+        )
 
     async def settle(self) -> None:
         """Gives back permits that nobody needs; no call may be under way."""
@@ -78,14 +91,21 @@ class EndpointLine:
         )
 
     def _connected(self) -> JsonApi:
-        plan = self._plan
+        plan, heard = self._plan, self._heard if self._plan.metered else None
         return MODEL_APIS[plan.api](
-            self._opened(lambda: open_session(plan.max_in_flight)),
+            self._opened(lambda: open_session(plan.max_in_flight, heard)),
             base_url=plan.base_url,
             api_key=_key(plan),
             timeout_s=plan.request_timeout_s,
             extras=Extras(dict(plan.headers), dict(plan.query), plan.key_header),
         )
+
+    def _heard(self, headers: Mapping[str, str]) -> None:
+        """Tells the quota what the provider says is left of its own."""
+        now = datetime.now(UTC)
+        requests, tokens = (remaining(headers, what, now) for what in ("requests", "tokens"))
+        if self._leases is not None and (requests or tokens):
+            self._leases.left(requests, tokens)
 
     def _opened(self, session: Callable[[], aiohttp.ClientSession]) -> aiohttp.ClientSession:
         """A session that belongs to the process's loop."""

@@ -20,6 +20,9 @@ class EndpointPlan:
             quota, whose shares move to where the work is.
         metered: whether its requests need permits from the driver's quota.
         tokens_per_minute: of the quota; None where tokens are not limited.
+        inputs_per_request: at most, for an API that takes several; the next two likewise.
+        chars_per_request: of all inputs together.
+        gather_s: how long an input waits for others.
     """
 
     name: str
@@ -36,3 +39,6 @@ class EndpointPlan:
     query: Pairs = ()
     metered: bool = False
     tokens_per_minute: int | None = None
+    inputs_per_request: int = 1
+    chars_per_request: int = 1
+    gather_s: float = 0.0
