@@ -17,10 +17,8 @@ from streaming_eval.settings.fields import (
 from streaming_eval.settings.models import (
     CandidateSettings,
     EndpointSettings,
-    JudgeSettings,
     ModelSettings,
-    ScorerKind,
-    ScorerSettings,
+    RemoteModelSettings,
 )
 from streaming_eval.settings.monitoring import (
     BaselineSettings,
@@ -30,6 +28,12 @@ from streaming_eval.settings.monitoring import (
 )
 from streaming_eval.settings.root import Settings
 from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
+from streaming_eval.settings.scorers import (
+    EmbeddingSettings,
+    JudgeSettings,
+    ScorerKind,
+    ScorerSettings,
+)
 from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "CandidateSettings",
     "ComparisonSettings",
     "DurationMs",
+    "EmbeddingSettings",
     "EndpointSettings",
     "ExporterSettings",
     "FalseAlarmSettings",
@@ -49,6 +54,7 @@ __all__ = [
     "MonitorSettings",
     "Name",
     "Problem",
+    "RemoteModelSettings",
     "ScorerKind",
     "ScorerSettings",
     "Section",

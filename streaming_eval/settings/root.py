@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 
 from streaming_eval.settings.caching import CacheSettings
 from streaming_eval.settings.fields import InconsistentError, Name, Section
-from streaming_eval.settings.models import CandidateSettings, EndpointSettings, ScorerSettings
+from streaming_eval.settings.models import CandidateSettings, EndpointSettings
 from streaming_eval.settings.monitoring import ComparisonSettings, MonitorSettings
 from streaming_eval.settings.references import contradictions
 from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
+from streaming_eval.settings.scorers import ScorerSettings
 from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
 
 
