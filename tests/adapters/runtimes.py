@@ -32,6 +32,7 @@ class Runtime:
     def task(self, requests: Sequence[Request]) -> tuple[list[Response], Counts]:
         """The responses, and (metric, label) to how often."""
         with self.worker.batch(0, self._spool) as calls:
+            self.tally = calls.tally
             complete = calls.endpoints[self._endpoint]
 
             async def all_together() -> list[Response]:

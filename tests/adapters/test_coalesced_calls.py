@@ -99,6 +99,16 @@ def test_prompts_in_plain_text_travel_together_too(
     assert calls(endpoint) - before == 2
 
 
+def test_a_request_that_is_done_is_forgotten_whose_id_another_may_get(
+    endpoint: RecordedEndpoint, tmp_path: Path
+) -> None:
+    with runtime(tmp_path, plan(endpoint)) as worker:
+        responses, counts = worker.task(asked(endpoint, TEXTS[:300], model="no-such-model"))
+    assert {response.error for response in responses} == {"http_404"}
+    assert counts["requests", "http_404"] == 2
+    assert worker.tally._failed_once == {}
+
+
 def test_the_api_s_own_limit_of_inputs_is_kept(endpoint: RecordedEndpoint, tmp_path: Path) -> None:
     before, texts = calls(endpoint), [f"{n}" for n in range(2_100)]
     generous = replace(plan(endpoint), inputs_per_request=5_000, gather_s=0.2)

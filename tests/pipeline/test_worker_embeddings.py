@@ -83,6 +83,14 @@ def test_a_batch_of_samples_costs_few_round_trips_and_again_none(
     assert endpoint.stats()["calls"] == asked
 
 
+def test_limits_of_requests_reach_the_workers_as_they_are_set() -> None:
+    set_to = {"inputs_per_request": 32, "chars_per_request": 900, "gather": "25ms"}
+    fleet = settings(endpoints={"models": {"base_url": "http://127.0.0.1:9/v1", **set_to}})
+    plan = endpoint_plan("models", fleet.endpoints["models"], 2)
+    limits = (plan.inputs_per_request, plan.chars_per_request, plan.gather_s)
+    assert limits == (32, 900, 0.025)
+
+
 def test_an_endpoint_that_fails_gives_missing_data(
     process: Worker, endpoint: RecordedEndpoint
 ) -> None:
