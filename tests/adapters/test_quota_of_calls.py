@@ -90,7 +90,8 @@ def test_an_http_request_takes_one_permit_and_the_tokens_of_all_its_inputs(tmp_p
     assert len(server.received) == counts["requests", "ok"] == 4
     assert quotas.charged() == (4, 7 * 400)
     wanted = [n for ask in quotas.asks for n in ask.wanted.get("m", ())]
-    assert 0 < max(wanted) < 400, "what is reserved for a vector holds no output"
+    # Later ones may have learnt from the first answer that a character takes more tokens.
+    assert 0 < wanted[0] < 400, "what is reserved for a vector holds no output"
 
 
 HEARD = [
