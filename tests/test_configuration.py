@@ -71,7 +71,7 @@ def test_a_variable_finds_a_name_of_the_file_whatever_its_case_and_dashes() -> N
     environ = {"STREAMING_EVAL_ENDPOINTS__MY_VLLM__MAX_ATTEMPTS": "9"}
     endpoints = load(FILES / "everything.yaml", environ).endpoints
     assert endpoints["my-vLLM"].max_attempts == 9
-    assert set(endpoints) == {"my-vLLM", "judges"}
+    assert set(endpoints) == {"my-vLLM", "judges", "vectors"}
 
 
 def test_the_variables_of_a_kubernetes_service_of_our_name_change_nothing() -> None:

@@ -99,6 +99,12 @@ def test_an_endpoint_that_is_not_as_it_should_be(
     assert len(endpoint.asked) == 1, "a redirect is not followed: it would carry the key along"
 
 
+def test_an_embedding_model_is_wanted_too(endpoint: Endpoint) -> None:
+    url = f"http://127.0.0.1:{endpoint.server_port}/v1"
+    findings = services.endpoints(settings(endpoints__vectors__base_url=url), {})
+    assert only(findings, "endpoint vectors").detail == f"{url} does not list e"
+
+
 def test_an_endpoint_that_is_not_there_and_a_key_that_is_missing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

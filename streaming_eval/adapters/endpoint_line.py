@@ -6,6 +6,8 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -17,8 +19,10 @@ from streaming_eval.adapters.json_api import Extras, JsonApi
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.adapters.quota_client import QuotaClient, open_quota_session
 from streaming_eval.adapters.quota_wire import QuotaAddress
+from streaming_eval.adapters.rate_limit_headers import remaining
 from streaming_eval.adapters.stack_tally import StackTally
 from streaming_eval.configuration.secrets import from_file, from_variable
+from streaming_eval.inference.calls.coalesce import with_coalescing
 from streaming_eval.inference.calls.endpoint_stack import EndpointStack
 from streaming_eval.inference.calls.sent import in_line
 from streaming_eval.inference.complete import Complete, Send
@@ -40,7 +44,8 @@ class EndpointLine:
         self._api: JsonApi | None = None
         self._leases: EndpointLeases | None = None
         self._sessions: list[aiohttp.ClientSession] = []
-        self._estimate = TokenEstimate() if plan.tokens_per_minute else None
+        outputs = MODEL_APIS[plan.api].outputs
+        self._estimate = TokenEstimate(outputs=outputs) if plan.tokens_per_minute else None
         self._stack = EndpointStack(
             plan.limits, sleep=asyncio.sleep, random=random.random, clock=time.monotonic
         )
@@ -51,7 +56,16 @@ class EndpointLine:
         if self._api is None:
             self._api = self._connected()
         send = tally.counted_send(self._api.send, self._plan.name)
-        return self._stack.over(send, self._permitted)
+        complete = self._stack.over(send, self._permitted)
+        if self._api.max_inputs == 1:
+            return complete
+        return with_coalescing(
+            tally.settled(complete),
+            max_inputs=min(self._plan.inputs_per_request, self._api.max_inputs),
+            max_chars=self._plan.chars_per_request,
+            max_wait_s=self._plan.gather_s,
+            sleep=asyncio.sleep,
+        )
 
     async def settle(self) -> None:
         """Gives back permits that nobody needs; no call may be under way."""
@@ -87,14 +101,21 @@ class EndpointLine:
         )
 
     def _connected(self) -> JsonApi:
-        plan = self._plan
+        plan, heard = self._plan, self._heard if self._plan.metered else None
         return MODEL_APIS[plan.api](
-            self._kept(open_session(plan.connections)),
+            self._kept(open_session(plan.connections, heard)),
             base_url=plan.base_url,
             api_key=_key(plan),
             timeout_s=plan.request_timeout_s,
             extras=Extras(dict(plan.headers), dict(plan.query), plan.key_header),
         )
+
+    def _heard(self, headers: Mapping[str, str]) -> None:
+        """Tells the quota what the provider says is left of its own."""
+        now = datetime.now(UTC)
+        requests, tokens = (remaining(headers, what, now) for what in ("requests", "tokens"))
+        if self._leases is not None and (requests or tokens):
+            self._leases.left(requests, tokens)
 
 
 def _key(plan: EndpointPlan) -> str | None:

@@ -23,6 +23,9 @@ class EndpointPlan:
         key_header: carries the key in place of the API's own.
         metered: whether its requests need permits from the driver's quota.
         tokens_per_minute: of the quota; None where tokens are not limited.
+        inputs_per_request: at most, for an API that takes several; the next two likewise.
+        chars_per_request: of all inputs together.
+        gather_s: how long an input waits for others.
     """
 
     name: str
@@ -42,3 +45,7 @@ class EndpointPlan:
     def connections(self) -> int:
         """That can be open at once: one for each call, and one for each call's hedge."""
         return self.limits.in_flight.share * (1 if self.limits.hedge is None else 2)
+
+    inputs_per_request: int = 1
+    chars_per_request: int = 1
+    gather_s: float = 0.0

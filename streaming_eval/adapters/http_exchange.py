@@ -7,14 +7,15 @@ of every message, even where the server repeats it.
 Reasons that may be retried: `timeout`, `connection`, `dns`, `bad_http`, `http_408`, `http_409`,
 `http_425`, `http_429`, `http_5xx`. Final are all other `http_<status>`, `redirect`, `tls`,
 `too_large`, `wrong_content_encoding`, `wrong_content_type` and `bad_json`: a 200 that cannot be
-used is not asked for again, because the model did answer and may have been paid for it.
+used is not asked for again, because the model did answer and may have been paid for it. A 400 whose
+error names a content filter is `content_filter`: nothing was wrong with the request's form.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -25,7 +26,12 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from streaming_eval.adapters.http_reply import explanation, parse_object, read_at_most
+from streaming_eval.adapters.http_reply import (
+    content_filtered,
+    explanation,
+    parse_object,
+    read_at_most,
+)
 from streaming_eval.adapters.retry_after import retry_after_s
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError, SettingsError
 
@@ -39,9 +45,18 @@ _READ_BUFFER_BYTES = 2**20
 _DNS_CACHE_S = 30
 
 
-def open_session(max_in_flight: int) -> aiohttp.ClientSession:
-    """A session for that many calls at once; open and close it inside the running loop."""
+Heard = Callable[[Mapping[str, str]], None]
+
+
+def open_session(max_in_flight: int, heard: Heard | None = None) -> aiohttp.ClientSession:
+    """A session for that many calls at once; open and close it inside the running loop.
+
+    Args:
+        max_in_flight: connections at most.
+        heard: told the headers of every reply, good or bad, as soon as they are there.
+    """
     return aiohttp.ClientSession(
+        trace_configs=[_telling(heard)] if heard else [],
         connector=aiohttp.TCPConnector(limit=max_in_flight, ttl_dns_cache=_DNS_CACHE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -54,6 +69,17 @@ def open_session(max_in_flight: int) -> aiohttp.ClientSession:
             "User-Agent": "streaming-eval",
         },
     )
+
+
+def _telling(heard: Heard) -> aiohttp.TraceConfig:
+    async def ended(
+        _: aiohttp.ClientSession, __: object, request: aiohttp.TraceRequestEndParams
+    ) -> None:
+        heard(request.response.headers)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(ended)
+    return trace
 
 
 def retryable_status(status: int) -> bool:
@@ -121,7 +147,7 @@ class HttpExchange:
                 allow_redirects=False,
             ) as reply:
                 if reply.status != HTTPStatus.OK:
-                    return self._refused(reply, await self._explanation(reply))
+                    return self._refused(reply, await self._said(reply))
                 content = await read_at_most(self._max_reply_bytes, reply)
                 document = parse_object(reply, content)
         except InferenceError as error:
@@ -130,20 +156,22 @@ class HttpExchange:
             return self._broken(error)
         return JsonReply(document, (time.perf_counter() - started) * 1000)
 
-    async def _explanation(self, reply: aiohttp.ClientResponse) -> str:
-        """What an error reply says; trouble in reading it must not hide its status."""
+    async def _said(self, reply: aiohttp.ClientResponse) -> object:
+        """The document of an error reply; trouble in reading it must not hide its status."""
         try:
-            return explanation(orjson.loads(await read_at_most(_MAX_ERROR_BYTES, reply)))
+            return orjson.loads(await read_at_most(_MAX_ERROR_BYTES, reply))
         except (InferenceError, aiohttp.ClientError, OSError, orjson.JSONDecodeError):
-            return ""
+            return None
 
-    def _refused(self, reply: aiohttp.ClientResponse, said: str) -> InferenceError:
-        status, message = reply.status, self.presentable(said)
+    def _refused(self, reply: aiohttp.ClientResponse, said: object) -> InferenceError:
+        status, message = reply.status, self.presentable(explanation(said))
         if 300 <= status < 400:
             return PermanentError("redirect", f"HTTP {status}; redirects are not followed")
         if retryable_status(status):
             wish_s = retry_after_s(reply.headers, datetime.now(UTC))
             return RetryableError(f"http_{status}", message, wish_s)
+        if status == HTTPStatus.BAD_REQUEST and content_filtered(said):
+            return PermanentError("content_filter", message)
         return PermanentError(f"http_{status}", message)
 
     def _broken(self, error: Exception) -> InferenceError:

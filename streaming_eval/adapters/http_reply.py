@@ -10,6 +10,11 @@ import orjson
 
 from streaming_eval.errors import PermanentError
 
+_FILTER_CODES = frozenset(
+    ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")
+)
+_FILTER_WORDS = ("Output blocked by content filtering policy", "ContentPolicyViolationError")
+
 
 async def read_at_most(limit: int, reply: aiohttp.ClientResponse) -> bytes:
     """The whole body, exactly as it was sent.
@@ -51,6 +56,34 @@ def _loads(body: bytes) -> object:
     with suppress(orjson.JSONDecodeError):  # raised further, it would hold the whole reply
         return orjson.loads(body)
     return None
+
+
+def content_filtered(document: object) -> bool:
+    """Whether an error says that a content filter stopped the request or its answer.
+
+    Azure names it in `code`, LiteLLM passes on Azure's inner code or only says so in its message,
+    as Anthropic does.
+
+    >>> content_filtered({"error": {"message": "was filtered", "code": "content_filter"}})
+    True
+    >>> content_filtered({"error": {"message": "no such model", "code": "content_filter?"}})
+    False
+    """
+    error = _member(document, "error")
+    passed_on = _member(error, "provider_specific_fields")
+    codes = (
+        _member(error, "code"),
+        _member(_member(error, "innererror"), "code"),
+        _member(_member(passed_on, "innererror"), "code"),
+    )
+    if any(isinstance(code, str) and code in _FILTER_CODES for code in codes):
+        return True
+    message = explanation(document)
+    return any(words in message for words in _FILTER_WORDS)
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def explanation(document: object) -> str:

@@ -1,7 +1,12 @@
 """What all model APIs have in common: one base URL, one key, JSON out, JSON in.
 
 Reasons of its own, beside those of `http_exchange`: `invalid_request` (the request cannot be said
-in this API's words), `wrong_endpoint`, and `error_in_200` (status 200, yet the body is an error).
+in this API's words), `wrong_endpoint`, and `error_in_200` (status 200, yet the body is an error;
+`content_filter` where that is what it says).
+
+A model that refuses has answered: the refusal is the text, `finish_reason` is `refusal`. Where a
+filter stopped the prompt or the answer there is no answer: the call fails for good, as
+`content_filter`, whichever API says so and however.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from streaming_eval.adapters.http_exchange import (
     HttpExchange,
     retryable_status,
 )
-from streaming_eval.adapters.http_reply import explanation
+from streaming_eval.adapters.http_reply import content_filtered, explanation
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError, SettingsError
 from streaming_eval.records import Request, Response
 
@@ -127,6 +132,11 @@ class JsonApi(ABC):
             attempts=1,
         )
 
+    @staticmethod
+    def outputs(request: Request) -> int:
+        """How many texts the model writes for the request."""
+        return 1
+
     @abstractmethod
     def path(self, request: Request) -> str:
         """Where the request goes, from the base URL on; begins with a slash."""
@@ -166,6 +176,8 @@ class JsonApi(ABC):
         passes = isinstance(code, int) and retryable_status(code)
         if passes or told.get("type") in self.passing_errors:
             return RetryableError("error_in_200", message)
+        if content_filtered({"error": error}):
+            return PermanentError("content_filter", message)
         return PermanentError("error_in_200", message)
 
 

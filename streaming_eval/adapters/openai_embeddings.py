@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from streaming_eval.adapters.joint_reply import answer_of, by_index
 from streaming_eval.adapters.json_api import JsonApi
 from streaming_eval.adapters.token_counts import usage_of
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.calls.joint_response import JointResponse
 from streaming_eval.inference.complete import failed
-from streaming_eval.records import Request, Response
+from streaming_eval.records import Request, Response, Usage
 
 _NO_VECTOR = PermanentError("no_vector", "the reply holds no usable vector for this input")
 
@@ -35,6 +36,10 @@ class OpenAIEmbeddings(JsonApi):
     name = "openai_embeddings"
     answers = "data"
     max_inputs = 2_048
+
+    @staticmethod
+    def outputs(request: Request) -> int:
+        return 0
 
     def path(self, request: Request) -> str:
         return "/embeddings"
@@ -48,26 +53,21 @@ class OpenAIEmbeddings(JsonApi):
         data = document.get("data")
         if not isinstance(data, list) or not data:
             raise PermanentError("empty_data", "the reply holds no vectors")
-        vectors = _by_index(data, len(request.messages))
-        usage = usage_of(document.get("usage"), ("prompt_tokens",), ("completion_tokens",))
-        if len(vectors) > 1:
-            parts = [failed(_NO_VECTOR) if v is None else Response(v) for v in vectors]
-            lines = "\n".join(part.text or "null" for part in parts)
-            return JointResponse(lines, usage=usage, parts=tuple(parts))
-        if vectors[0] is None:
-            raise PermanentError(_NO_VECTOR.reason, _NO_VECTOR.message)
-        return Response(vectors[0], usage=usage)
+        parts = [*map(_part, by_index(data, len(request.messages)))]
+        return answer_of(parts, _usage(document.get("usage")))
 
 
-def _by_index(data: Sequence[object], n: int) -> list[str | None]:
-    """The vector of each of the `n` inputs; None where there is not exactly one."""
-    found: dict[int, list[object]] = {}
-    for position, item in enumerate(data):
-        if isinstance(item, dict):
-            index = item.get("index", position)
-            if type(index) is int:
-                found.setdefault(index, []).append(item.get("embedding"))
-    return [_vector(given[0]) if len(given := found.get(i, [])) == 1 else None for i in range(n)]
+def _usage(told: object) -> Usage:
+    """A vector has no output tokens; servers do not say so."""
+    usage = usage_of(told, ("prompt_tokens",), ("completion_tokens",))
+    said = usage.output_tokens is not None or usage.input_tokens is None
+    return usage if said else replace(usage, output_tokens=0)
+
+
+def _part(item: Mapping[str, Any] | None) -> Response:
+    """What became of one input."""
+    vector = None if item is None else _vector(item.get("embedding"))
+    return failed(_NO_VECTOR) if vector is None else Response(vector)
 
 
 def _vector(embedding: object) -> str | None:

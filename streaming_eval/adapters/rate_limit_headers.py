@@ -2,7 +2,8 @@
 
 Read are `x-ratelimit-remaining-requests|tokens` with `x-ratelimit-reset-requests|tokens`, as OpenAI
 defined them and many others send them (`6m0s`, `8.64s`, `20ms` or plain seconds), and Anthropic's
-`anthropic-ratelimit-requests|tokens-remaining|reset`, whose resets are dates by RFC 3339.
+`anthropic-ratelimit-requests|tokens-remaining|reset`, whose resets are dates by RFC 3339. LiteLLM
+proxies pass all of them on with `llm_provider-` before the name, and without it only some.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ _LONGEST_S = 86_400.0
 _UNITS_S = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|h|m|s)")
 _DURATION = re.compile(rf"(?:{_PART.pattern})+")
+_NAMES = tuple(
+    (f"{proxy}{remaining}", f"{proxy}{reset}")
+    for proxy in ("", "llm_provider-")
+    for remaining, reset in (
+        ("x-ratelimit-remaining-{}", "x-ratelimit-reset-{}"),
+        ("anthropic-ratelimit-{}-remaining", "anthropic-ratelimit-{}-reset"),
+    )
+)
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,12})?")
 
 
@@ -33,12 +42,16 @@ def remaining(headers: Mapping[str, str], what: str, now: datetime) -> Remaining
     >>> remaining(headers, "requests", datetime.now(UTC))
     Remaining(n=59, reset_s=62.5)
     """
-    left = headers.get(f"x-ratelimit-remaining-{what}")
-    reset = headers.get(f"x-ratelimit-reset-{what}")
-    if left is None:
-        left = headers.get(f"anthropic-ratelimit-{what}-remaining")
-        reset = headers.get(f"anthropic-ratelimit-{what}-reset")
-    if left is None or reset is None or not _NUMBER.fullmatch(left):
+    for left_name, reset_name in _NAMES:
+        left = headers.get(left_name.format(what))
+        reset = headers.get(reset_name.format(what))
+        if left is not None and reset is not None:
+            return _usable(left, reset, now)
+    return None
+
+
+def _usable(left: str, reset: str, now: datetime) -> Remaining | None:
+    if not _NUMBER.fullmatch(left):
         return None
     reset_s = _seconds(reset, now)
     if reset_s is None or not 0 <= reset_s <= _LONGEST_S:

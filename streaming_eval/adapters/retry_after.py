@@ -1,4 +1,7 @@
-"""The `Retry-After` header (RFC 9110, section 10.2.3), as servers really send it."""
+"""The `Retry-After` header (RFC 9110, section 10.2.3), as servers really send it.
+
+LiteLLM proxies pass on what the provider behind them said as `llm_provider-retry-after`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+_OWN, _BEHIND_A_PROXY = "Retry-After", "llm_provider-retry-after"
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -22,7 +27,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     >>> retry_after_s({"Retry-After": "soon"}, datetime.now(UTC)) is None
     True
     """
-    wish = headers.get("Retry-After")
+    wish = headers.get(_OWN, headers.get(_BEHIND_A_PROXY))
     if wish is None:
         return None
     try:

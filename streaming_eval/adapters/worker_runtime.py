@@ -13,6 +13,7 @@ from streaming_eval.adapters.call_tally import HELD, REFUSED, CallTally
 from streaming_eval.adapters.endpoint_line import EndpointLine
 from streaming_eval.adapters.endpoint_plan import EndpointPlan
 from streaming_eval.adapters.loop_thread import LoopThread
+from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.adapters.quota_wire import QuotaAddress
 from streaming_eval.adapters.spool import read_spool
 from streaming_eval.adapters.task_spool import TaskSpool
@@ -71,7 +72,7 @@ class WorkerRuntime:
         self._loop = LoopThread()
         self._flights = SingleFlight()
         self._lines = {e.name: EndpointLine(e, plan.quota) for e in plan.endpoints}
-        self._at_once = sum(e.limits.in_flight.share for e in plan.endpoints)
+        self._at_once = sum(map(_inputs_at_once, plan.endpoints))
         self._index: AnswerIndex | None = None
         self._earlier: list[CallTally] = []
 
@@ -172,6 +173,12 @@ class _Task:
     tally: CallTally
     written: TaskSpool
     purse: Purse | None
+
+
+def _inputs_at_once(plan: EndpointPlan) -> int:
+    """What can be asked of an endpoint at once, in requests that may hold several inputs."""
+    inputs = min(plan.inputs_per_request, MODEL_APIS[plan.api].max_inputs)
+    return plan.limits.in_flight.share * inputs
 
 
 def _affordable(complete: Complete, purse: Purse, prices: Prices) -> Complete:

@@ -1,4 +1,4 @@
-"""From a sample to its scores: ask the candidates, run the scorers, ask the judges.
+"""From a sample to its scores: ask the candidates, run the scorers, some of which ask models too.
 
 Everything here is plain async Python over `Complete`; a failed call becomes a score without a
 value, and one slow call never holds up another model's scores.
@@ -11,72 +11,37 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache.cache_key import cache_key
+from streaming_eval.inference.asking_scorers import Asked, Embedder, Judge
 from streaming_eval.inference.complete import Complete
-from streaming_eval.records import (
-    OTHER,
-    Message,
-    Request,
-    Response,
-    Sample,
-    Score,
-    ScoreStatus,
-)
+from streaming_eval.inference.model_call import ModelCall, key_or_none
+from streaming_eval.records import OTHER, Response, Sample, Score
 from streaming_eval.scoring import SCORERS, ScorerDefinition
-from streaming_eval.scoring.judge import judge_messages, parse_verdict
+
+__all__ = [
+    "PRODUCTION",
+    "BoundScorer",
+    "Embedder",
+    "EvaluationPlan",
+    "Judge",
+    "ModelCall",
+    "SampleScore",
+    "evaluate",
+]
 
 PRODUCTION = "production"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCall:
-    """How to ask one model.
+class BoundScorer:
+    """A scorer as configured, with the version that names it and whom it asks, if anybody.
 
     Attributes:
-        endpoint: the endpoint's name, which selects the `Complete` that serves it.
-        base_url: the endpoint's identity, part of the cache key.
+        judge: a judge, or the embedding model that stands in for one.
     """
-
-    name: str
-    endpoint: str
-    base_url: str
-    api: str
-    model: str
-    revision: str = ""
-    system_prompt: str | None = None
-    parameters: Mapping[str, object] = field(default_factory=dict)
-
-    def request(self, messages: Sequence[Message]) -> Request:
-        """The request that puts these messages, after the system prompt, to the model."""
-        system = (Message("system", self.system_prompt),) if self.system_prompt else ()
-        return Request(
-            endpoint=self.base_url,
-            api=self.api,
-            model=self.model,
-            messages=(*system, *messages),
-            parameters=self.parameters,
-            revision=self.revision,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """The judge behind a scorer: whom to ask, by which rubric, on which scale."""
-
-    call: ModelCall
-    rubric: str
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class BoundScorer:
-    """A scorer as configured, with the version that names it and its judge if it has one."""
 
     definition: ScorerDefinition
     evaluation_version: str
-    judge: Judge | None = None
+    judge: Judge | Embedder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +119,7 @@ async def _candidate_scores(
 ) -> list[SampleScore]:
     request = call.request(sample.messages)
     response = await endpoints[call.endpoint](request)
-    return await _scores(sample, call.name, response, _key(request), scorers, endpoints)
+    return await _scores(sample, call.name, response, key_or_none(request), scorers, endpoints)
 
 
 async def _scores(
@@ -167,38 +132,20 @@ async def _scores(
 ) -> list[SampleScore]:
     rows: list[SampleScore] = []
     for scorer in scorers:
-        judge_key: str | None = None
-        score: Score | None
-        if scorer.judge is None:
-            score = SCORERS[scorer.definition.kind](sample, response, scorer.definition)
-        else:
-            score, judge_key = await _judged(sample, response, scorer.judge, endpoints)
-        if score is not None:
-            name = scorer.definition.name
-            rows.append(SampleScore(model, name, scorer.evaluation_version, score, key, judge_key))
+        asked = await _score(sample, response, scorer, endpoints)
+        if asked is not None:
+            name, version = scorer.definition.name, scorer.evaluation_version
+            rows.append(SampleScore(model, name, version, asked.score, key, asked.cache_key))
     return rows
 
 
-async def _judged(
-    sample: Sample, response: Response, judge: Judge, endpoints: Mapping[str, Complete]
-) -> tuple[Score, str | None]:
-    if response.text is None:
-        return Score(None, ScoreStatus.FAILED, response.error), None
-    messages = judge_messages(judge.rubric, sample, response.text, judge.low, judge.high)
-    request = judge.call.request(messages)
-    verdict = await endpoints[judge.call.endpoint](request)
-    key = _key(request)
-    if verdict.text is None:
-        return Score(None, ScoreStatus.FAILED, f"judge_{verdict.error}"), key
-    return parse_verdict(verdict.text, judge.low, judge.high), key
-
-
-def _key(request: Request) -> str | None:
-    """The cache key; None for a request that can have none, whose call has failed anyway."""
-    try:
-        return cache_key(request)
-    except PermanentError:
-        return None
+async def _score(
+    sample: Sample, response: Response, scorer: BoundScorer, endpoints: Mapping[str, Complete]
+) -> Asked | None:
+    if scorer.judge is not None:
+        return await scorer.judge.ask(sample, response, endpoints)
+    score = SCORERS[scorer.definition.kind](sample, response, scorer.definition)
+    return None if score is None else Asked(score)
 
 
 def _with_pairs(

@@ -19,8 +19,8 @@ from itertools import islice
 from streaming_eval.inference.calls.batch_deadline import BATCH_DEADLINE, NOT_BEGUN
 from streaming_eval.records import KafkaRecord
 
-JUDGE_PREFIX = "judge_"
-"""Begins the error of a score whose judge's call failed."""
+JUDGE_PREFIX, EMBEDDING_PREFIX = "judge_", "embedding_"
+"""Begin the error of a score whose judge's, or whose embedding's, call failed."""
 
 _WORTH_IT = frozenset(
     (
@@ -52,7 +52,7 @@ def worth_another_batch(error: str | None) -> bool:
     >>> worth_another_batch("http_400"), worth_another_batch(None)
     (False, False)
     """
-    reason = (error or "").removeprefix(JUDGE_PREFIX)
+    reason = (error or "").removeprefix(JUDGE_PREFIX).removeprefix(EMBEDDING_PREFIX)
     return reason in _WORTH_IT or reason.startswith("http_5")
 
 

@@ -9,6 +9,7 @@ from streaming_eval.records import Message
 
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
+MOST_INPUTS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class ChatRequest:
     """The part of a request that decides its answer here.
 
     Attributes:
-        messages: for embeddings, one per input.
+        messages: for embeddings and completions, one per input.
         options: the body, for what else matters to one API.
     """
 
@@ -44,6 +45,16 @@ def name_of(model: object) -> str:
     if not isinstance(model, str) or not model:
         raise ValueError("'model' must be a non-empty string")
     return model
+
+
+def texts_in(value: object, name: str) -> list[str]:
+    """Independent inputs, one or many; ValueError when there are none or too many."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not 0 < len(texts) <= MOST_INPUTS:
+        raise ValueError(f"'{name}' must be a string or an array of 1 to {MOST_INPUTS} strings")
+    if not all(isinstance(text, str) and text for text in texts):
+        raise ValueError(f"'{name}' must not hold an empty string or anything else")
+    return texts
 
 
 def text_of(content: object, name: str = "content") -> str:

@@ -15,14 +15,19 @@ import numpy.typing as npt
 import orjson
 
 from streaming_eval.local.answers import AnswerBook, NotAnswerable
-from streaming_eval.local.chat_request import ChatRequest, members, name_of, tokens_said
+from streaming_eval.local.chat_request import (
+    ChatRequest,
+    members,
+    name_of,
+    texts_in,
+    tokens_said,
+)
 from streaming_eval.local.http_message import Head
 from streaming_eval.local.openai_wire import OPENAI_KEY, openai_error, openai_limits
 from streaming_eval.local.wire_format import WireFormat
 from streaming_eval.records import Message
 
 HASHED_WORDS = "hashed-words"
-MOST_INPUTS = 2_048
 _DIMENSIONS = 256
 _MOST_DIMENSIONS = 4_096
 _ENCODINGS = ("float", "base64")
@@ -40,12 +45,7 @@ def hashed_words(text: str, dimensions: int) -> npt.NDArray[np.float32]:
 
 def _parse(head: Head, body: object) -> ChatRequest:
     asked = members(body)
-    inputs = asked.get("input")
-    texts = [inputs] if isinstance(inputs, str) else inputs
-    if not isinstance(texts, list) or not 0 < len(texts) <= MOST_INPUTS:
-        raise ValueError(f"'input' must be a string or an array of 1 to {MOST_INPUTS} strings")
-    if not all(isinstance(text, str) and text for text in texts):
-        raise ValueError("'input' must not hold an empty string or anything else")
+    texts = texts_in(asked.get("input"), "input")
     size = asked.get("dimensions", _DIMENSIONS)
     if not isinstance(size, int) or not 0 < size <= _MOST_DIMENSIONS:
         raise ValueError(f"'dimensions' must be a whole number of 1 to {_MOST_DIMENSIONS}")

@@ -13,6 +13,7 @@ import orjson
 from streaming_eval.errors import SettingsError
 from streaming_eval.local.answers import RECORDED
 from streaming_eval.local.anthropic_wire import ANTHROPIC_MESSAGES
+from streaming_eval.local.completions_wire import OPENAI_COMPLETIONS
 from streaming_eval.local.embeddings_wire import HASHED_WORDS, OPENAI_EMBEDDINGS
 from streaming_eval.local.gemini_wire import GEMINI, model_in
 from streaming_eval.local.http_connection import InFlight
@@ -40,6 +41,7 @@ class EndpointRoutes:
         self._in_flight = in_flight
         self._routes: dict[tuple[str, str], Route] = {
             ("POST", "/v1/chat/completions"): partial(api.complete, OPENAI_CHAT),
+            ("POST", "/v1/completions"): partial(api.complete, OPENAI_COMPLETIONS),
             ("POST", "/v1/embeddings"): partial(api.complete, OPENAI_EMBEDDINGS),
             ("POST", "/v1/messages"): partial(api.complete, ANTHROPIC_MESSAGES),
             ("POST", _GEMINI_PATH): partial(api.complete, GEMINI),

@@ -7,12 +7,11 @@ Models: `gpt-4`, `llama-2-7b`, `llama-2-13b` (recorded answers to 2,337 question
 `embeddings_wire.py`). It serves 127.0.0.1 only, prints its port as one line of JSON once it accepts
 calls, and ends on SIGTERM or SIGINT.
 
-Supported: `POST /v1/chat/completions` and `POST /v1/embeddings` as OpenAI has them,
-`POST /v1/messages` as Anthropic, `POST /v1beta/models/{model}:generateContent` (also below `/v1`)
-as Google, and
-`GET /v1/models`, `GET /healthz`, `GET /stats`, `GET /control`, `POST /control`. Not supported:
-streamed replies, several choices, chunked request bodies, TLS. Sampling parameters are accepted and
-change nothing: a recording has no temperature.
+Supported: `POST /v1/chat/completions`, `POST /v1/completions` and `POST /v1/embeddings` as OpenAI
+has them, `POST /v1/messages` as Anthropic, `POST /v1beta/models/{model}:generateContent` (also
+below `/v1`) as Google, and `GET /v1/models`, `GET /healthz`, `GET /stats`, `GET /control`,
+`POST /control`. Not supported: streamed replies, several choices, chunked request bodies, TLS.
+Sampling parameters are accepted and change nothing: a recording has no temperature.
 """
 
 from __future__ import annotations

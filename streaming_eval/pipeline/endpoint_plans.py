@@ -39,6 +39,9 @@ def endpoint_plan(name: str, endpoint: EndpointSettings, partitions: int) -> End
         request_timeout_s=endpoint.request_timeout / 1_000,
         metered=endpoint.has_quota,
         tokens_per_minute=endpoint.tokens_per_minute,
+        inputs_per_request=endpoint.inputs_per_request,
+        chars_per_request=endpoint.chars_per_request,
+        gather_s=endpoint.gather / 1_000,
     )
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from streaming_eval.adapters.schemas import EVALUATION_VERSIONS
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.evaluate import BoundScorer
+from streaming_eval.inference.evaluate import BoundScorer, Judge
 from streaming_eval.scoring import definition_json
 
 
@@ -41,4 +41,5 @@ def record_versions(tables: Tables, scorers: tuple[BoundScorer, ...]) -> list[st
 def _definition(scorer: BoundScorer) -> str:
     if scorer.judge is None:
         return definition_json(scorer.definition)
-    return definition_json(scorer.definition, scorer.judge.rubric, scorer.judge.call.request(()))
+    rubric = scorer.judge.rubric if isinstance(scorer.judge, Judge) else None
+    return definition_json(scorer.definition, rubric, scorer.judge.call.request(()))

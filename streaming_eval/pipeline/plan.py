@@ -11,6 +11,7 @@ from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.evaluate import (
     PRODUCTION,
     BoundScorer,
+    Embedder,
     EvaluationPlan,
     Judge,
     ModelCall,
@@ -22,6 +23,7 @@ from streaming_eval.settings import (
     BaselineSettings,
     ComparisonSettings,
     ModelSettings,
+    RemoteModelSettings,
     ScorerSettings,
     Settings,
 )
@@ -80,8 +82,12 @@ def evaluation_plan(settings: Settings) -> EvaluationPlan:
 
 
 def bound_scorer(settings: Settings, scorer: ScorerSettings) -> BoundScorer:
-    """A scorer with its judge and the evaluation version that follows from both."""
+    """A scorer with the model it asks and the evaluation version that follows from both."""
     definition = _definition(scorer)
+    if scorer.embedding is not None:
+        call = _call(settings, scorer.embedding, scorer.label)
+        version = evaluation_version(definition, asked=call.request(()))
+        return BoundScorer(definition, version, Embedder(call))
     if scorer.judge is None:
         return BoundScorer(definition, evaluation_version(definition))
     call = _call(settings, scorer.judge, scorer.label)
@@ -159,7 +165,7 @@ def _definition(scorer: ScorerSettings) -> ScorerDefinition:
     return define(scorer.kind.value, scorer.label, cap_ms=scorer.cap_ms)
 
 
-def _call(settings: Settings, model: ModelSettings, name: str) -> ModelCall:
+def _call(settings: Settings, model: RemoteModelSettings, name: str) -> ModelCall:
     endpoint = settings.endpoints[model.endpoint]
     call = ModelCall(
         name=name,
@@ -168,7 +174,7 @@ def _call(settings: Settings, model: ModelSettings, name: str) -> ModelCall:
         api=endpoint.api,
         model=model.model,
         revision=model.revision,
-        system_prompt=model.system_prompt,
+        system_prompt=model.system_prompt if isinstance(model, ModelSettings) else None,
         parameters=dict(model.parameters),
     )
     try:

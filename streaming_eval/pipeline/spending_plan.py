@@ -9,7 +9,7 @@ from streaming_eval.adapters.batch_rate import BatchRate
 from streaming_eval.adapters.paid_answers import paid_since
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.evaluate import EvaluationPlan
+from streaming_eval.inference.evaluate import Embedder, EvaluationPlan
 from streaming_eval.inference.spending.books import Treasury
 from streaming_eval.inference.spending.budget import AtCap, Budget, Per, Unit
 from streaming_eval.inference.spending.ledger import Ledger, began_ms
@@ -44,12 +44,14 @@ def treasury(
 def calls_per_sample(plan: EvaluationPlan) -> dict[str, int]:
     """Model, as its endpoint calls it, to the calls that one sample needs at most.
 
-    Every candidate is asked once; every judge once about each candidate and about production.
+    Every candidate is asked once; every judge once about each candidate and about production; an
+    embedding model likewise, and about the target, where more than one is the exception.
     """
     calls = Counter(candidate.model for candidate in plan.candidates)
     for scorer in plan.scorers:
         if scorer.judge is not None:
-            calls[scorer.judge.call.model] += len(plan.candidates) + 1
+            targets = 1 if isinstance(scorer.judge, Embedder) else 0
+            calls[scorer.judge.call.model] += len(plan.candidates) + 1 + targets
     return dict(calls)
 
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from streaming_eval.scoring import contains, exact_match, judge, latency_ms, token_f1
+from streaming_eval.scoring import (
+    contains,
+    embedding_similarity,
+    exact_match,
+    judge,
+    latency_ms,
+    token_f1,
+)
 from streaming_eval.scoring.against_targets import against_targets
 from streaming_eval.scoring.definition import (
     Scorer,
@@ -39,6 +46,7 @@ _WITHOUT_PARAMETERS: Mapping[str, Callable[[str], ScorerDefinition]] = MappingPr
     {
         "exact_match": exact_match.define,
         "contains": contains.define,
+        "embedding_similarity": embedding_similarity.define,
         "token_f1": token_f1.define,
     }
 )
@@ -55,7 +63,7 @@ def define(
     """The definition of a scorer of this kind under the operator's name for it.
 
     Args:
-        kind: a key of `SCORERS`, or `judge`.
+        kind: a key of `SCORERS`, or one that asks a model: `embedding_similarity`, `judge`.
         name: column and metric label.
         low: worst grade; judges need it, others ignore it.
         high: best grade; judges need it, others ignore it.

@@ -19,7 +19,7 @@ class ScorerDefinition:
 
     Attributes:
         name: the operator's name for it; column and metric label.
-        kind: which scorer it is, a key of `SCORERS` or `judge`.
+        kind: which scorer it is, a key of `SCORERS`, `embedding_similarity` or `judge`.
         low: smallest value it can give.
         high: largest value it can give.
         levels: how many values it is counted on: 2 for pass/fail, one per grade for a judge, 65

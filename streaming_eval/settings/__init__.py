@@ -22,10 +22,8 @@ from streaming_eval.settings.fields import (
 )
 from streaming_eval.settings.models import (
     CandidateSettings,
-    JudgeSettings,
     ModelSettings,
-    ScorerKind,
-    ScorerSettings,
+    RemoteModelSettings,
 )
 from streaming_eval.settings.monitoring import (
     BaselineSettings,
@@ -35,6 +33,12 @@ from streaming_eval.settings.monitoring import (
 )
 from streaming_eval.settings.root import Settings
 from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
+from streaming_eval.settings.scorers import (
+    EmbeddingSettings,
+    JudgeSettings,
+    ScorerKind,
+    ScorerSettings,
+)
 from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "CircuitBreakerSettings",
     "ComparisonSettings",
     "DurationMs",
+    "EmbeddingSettings",
     "EndpointSettings",
     "ExporterSettings",
     "FalseAlarmSettings",
@@ -57,6 +62,7 @@ __all__ = [
     "MonitorSettings",
     "Name",
     "Problem",
+    "RemoteModelSettings",
     "ScorerKind",
     "ScorerSettings",
     "Section",

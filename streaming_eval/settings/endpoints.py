@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
+from streaming_eval.settings.apis import Api
 from streaming_eval.settings.fields import (
     DurationMs,
     EnvironmentName,
@@ -75,7 +76,7 @@ class HedgingSettings(Section):
 class EndpointSettings(Section):
     """One model API; only endpoints named here are ever called."""
 
-    api: Literal["openai_chat", "anthropic_messages", "gemini"] = Field(
+    api: Api = Field(
         default="openai_chat",
         description="wire format; vLLM, Ollama, LiteLLM, Azure and many others speak `openai_chat`",
     )
@@ -156,6 +157,21 @@ class EndpointSettings(Section):
         le=20,
         description="attempts per request; only 408, 409, 425, 429, 5xx, timeouts and broken "
         "connections are repeated",
+    )
+    inputs_per_request: int = Field(
+        default=256,
+        ge=1,
+        le=2_048,
+        description="`openai_embeddings`, `openai_completions`: inputs that travel in one request "
+        "at most; each is cached on its own",
+    )
+    chars_per_request: int = Field(
+        default=200_000,
+        ge=1,
+        description="likewise: characters of all inputs of a request; a longer one goes alone",
+    )
+    gather: DurationMs = Field(
+        default=milliseconds("10ms"), description="likewise: longest wait of an input for others"
     )
     circuit_breaker: CircuitBreakerSettings = Field(
         default=CircuitBreakerSettings(), description="what is done while it fails"

@@ -6,8 +6,11 @@ Works on plain values of any shape, so that it can be asked even where other par
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import get_args
 
 from streaming_eval.records import ALL_SEGMENTS, OTHER
+from streaming_eval.settings.apis import CONVERSES, EMBEDS, WRITES, Api
+from streaming_eval.settings.endpoints import EndpointSettings
 from streaming_eval.settings.fields import Path, Problem, did_you_mean
 from streaming_eval.settings.spending import spending_contradictions
 
@@ -20,6 +23,7 @@ def contradictions(raw: Raw) -> list[Problem]:
     return [
         *_repeated_names(raw),
         *_unknown_endpoints(raw),
+        *_unsuitable_endpoints(raw),
         *_unknown_comparisons(raw),
         *_reserved_names(raw),
         *spending_contradictions(raw),
@@ -75,10 +79,36 @@ def _unknown(path: Path, item: Raw, what: str, known: Collection[str]) -> Iterat
         yield Problem(path, wrong, ", ".join(dict.fromkeys(known)) or "none, as there are none")
 
 
+def _models(raw: Raw) -> Iterator[tuple[Path, Raw, Collection[str]]]:
+    """Everything that asks an endpoint: where it stands, what it says, which APIs can answer it."""
+    for at, item in _sections(raw, "candidates"):
+        yield at, item, WRITES if item.get("system_prompt") is None else CONVERSES
+    for at, item in _sections(raw, "scorers"):
+        yield (*at, "judge"), _mapping(item, "judge"), CONVERSES
+        yield (*at, "embedding"), _mapping(item, "embedding"), EMBEDS
+
+
 def _unknown_endpoints(raw: Raw) -> Iterator[Problem]:
-    judges = [((*at, "judge"), _mapping(item, "judge")) for at, item in _sections(raw, "scorers")]
-    for at, model in [*_sections(raw, "candidates"), *judges]:
+    for at, model, _ in _models(raw):
         yield from _unknown((*at, "endpoint"), model, "an endpoint", _mapping(raw, "endpoints"))
+
+
+def _unsuitable_endpoints(raw: Raw) -> Iterator[Problem]:
+    """Endpoints whose API cannot give what is asked of it."""
+    spoken = {name: _api(endpoint) for name, endpoint in _mapping(raw, "endpoints").items()}
+    for at, model, apis in _models(raw):
+        name = model.get("endpoint")
+        api = spoken.get(name) if isinstance(name, str) else None
+        if api in get_args(Api) and api not in apis:
+            wrong = f"{name!r} speaks {api}, which cannot answer this"
+            suitable = [other for other, its in spoken.items() if its in apis]
+            having = f" (here: {', '.join(suitable)})" if suitable else ""
+            yield Problem((*at, "endpoint"), wrong, f"an endpoint of {' or '.join(apis)}{having}")
+
+
+def _api(endpoint: object) -> object:
+    default = EndpointSettings.model_fields["api"].default
+    return endpoint.get("api", default) if isinstance(endpoint, Mapping) else None
 
 
 def _unknown_comparisons(raw: Raw) -> Iterator[Problem]:

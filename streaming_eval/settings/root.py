@@ -11,10 +11,11 @@ from streaming_eval.settings.batching import BatchSettings
 from streaming_eval.settings.caching import CacheSettings
 from streaming_eval.settings.endpoints import EndpointSettings
 from streaming_eval.settings.fields import InconsistentError, Name, Section
-from streaming_eval.settings.models import CandidateSettings, ScorerSettings
+from streaming_eval.settings.models import CandidateSettings
 from streaming_eval.settings.monitoring import ComparisonSettings, MonitorSettings
 from streaming_eval.settings.references import contradictions
 from streaming_eval.settings.runtime import ExporterSettings, SparkSettings
+from streaming_eval.settings.scorers import ScorerSettings
 from streaming_eval.settings.sources import KafkaSettings, LimitSettings, StorageSettings
 from streaming_eval.settings.spending import BudgetsSettings, PricesSettings
 

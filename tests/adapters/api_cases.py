@@ -78,6 +78,16 @@ def vectors(*embeddings: object) -> dict[str, Any]:
     return {"object": "list", "data": data, "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
 
 
+def completions(*texts: object, **changes: object) -> dict[str, Any]:
+    """A reply to so many prompts."""
+    choices = [
+        {"index": index, "text": text, "logprobs": None, "finish_reason": "stop", **changes}
+        for index, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    return {"object": "text_completion", "choices": choices, "usage": usage}
+
+
 def packed(*numbers: float) -> str:
     """A vector as base64 of little-endian single precision."""
     return b64encode(pack(f"<{len(numbers)}f", *numbers)).decode()
@@ -126,6 +136,25 @@ CASES = {
             "no content": (candidate(content=None), "no_text"),
             "parts of another kind": (candidate(content={"parts": ["a", {"text": 1}]}), "no_text"),
             "thoughts alone": (candidate({"text": "Hm", "thought": True}), "no_text"),
+            "an error": (FAILED, "error_in_200"),
+        },
+    ),
+    "openai_completions": ApiCase(
+        "/completions",
+        ("authorization", f"Bearer {KEY}"),
+        completions("Because."),
+        "Because.",
+        {
+            "nothing": ({}, "empty_choices"),
+            "no choices": (completions(), "empty_choices"),
+            "choices of another kind": ({"choices": "abc"}, "empty_choices"),
+            "a choice of another kind": ({"choices": ["abc"]}, "no_text"),
+            "no text": (completions(None), "no_text"),
+            "another index": (completions("Because.", index=1), "no_text"),
+            "a filtered text": (
+                completions("Be", finish_reason="content_filter"),
+                "content_filter",
+            ),
             "an error": (FAILED, "error_in_200"),
         },
     ),

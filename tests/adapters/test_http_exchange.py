@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 import tracemalloc
 import zlib
@@ -31,6 +32,11 @@ PERMANENT = {
     "an HTML page": (http(b"<html>", content_type="text/html"), "wrong_content_type"),
     "an event stream": (http(b"data: {}", content_type="text/event-stream"), "wrong_content_type"),
     "compressed": (http(BOMB, Content_Encoding="deflate"), "wrong_content_encoding"),
+    "compressed otherwise": (
+        http(gzip.compress(b"\0" * 1_000_000), Content_Encoding="GZIP"),
+        "wrong_content_encoding",
+    ),
+    "compressed twice": (http(b"{}", Content_Encoding="gzip, br"), "wrong_content_encoding"),
     "no body by status": (http(b"", status="204 No Content"), "http_204"),
     "a long reply": (http(b" " * 70_000), "too_large"),
     "a longer announced than sent": (http(b" ", Content_Length=str(10**12)), "too_large"),
@@ -97,8 +103,13 @@ async def test_an_unusable_retry_after_is_no_wish(connect: Connect, wish: str) -
 
 @pytest.mark.parametrize(
     "body",
-    [http(b"<html>", "503 Busy", "text/html"), http(b"x" * 10**6, "503 Busy"), HALF],
-    ids=["a page", "a long page", "half a body"],
+    [
+        http(b"<html>", "503 Busy", "text/html"),
+        http(b"x" * 10**6, "503 Busy"),
+        HALF,
+        http(BOMB[:60_000], "503 Busy", Content_Encoding="deflate"),
+    ],
+    ids=["a page", "a long page", "half a body", "a decompression bomb"],
 )
 async def test_the_status_of_an_error_counts_whatever_its_body(
     connect: Connect, body: bytes

@@ -11,14 +11,13 @@ from email.utils import format_datetime
 
 import pytest
 
-from streaming_eval.adapters.http_exchange import open_session
 from streaming_eval.adapters.json_api import JsonApi
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
 from streaming_eval.inference.calls.retry import with_retry
 from streaming_eval.records import Response
-from tests.adapters.api_cases import CASES, calling, connected, one_input
-from tests.adapters.loopback import Answer, Loopback, Received, always, http
+from tests.adapters.api_cases import CASES, calling, one_input
+from tests.adapters.loopback import Answer, Loopback, always, http
 from tests.adapters.test_api_key_secrecy import REPEATED
 from tests.adapters.test_http_exchange import PERMANENT, RETRYABLE, dribbling, never
 
@@ -133,59 +132,13 @@ async def test_the_time_limit_covers_the_last_byte(name: str, silent: bool) -> N
 
 
 @every_api
-async def test_an_unknown_host_may_be_retried(name: str) -> None:
-    nowhere = Loopback("http://no-such-host.invalid/v1")
-    async with open_session(1) as session:
-        error = await failure(connected(name, nowhere, session), nowhere)
-    assert (type(error), error.reason) == (RetryableError, "dns")
-
-
-@every_api
-async def test_a_server_without_tls_is_final(name: str) -> None:
-    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(http(b"", "400 Bad Request"))
-        writer.close()
-
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    async with server, open_session(1) as session:
-        secure = Loopback(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
-        error = await failure(connected(name, secure, session), secure)
-    assert (type(error), error.reason) == (PermanentError, "tls")
-
-
-@every_api
-async def test_a_redirect_to_another_host_is_not_followed(name: str) -> None:
-    async with calling(name, always(http(CASES[name].good))) as (_, other):
-        away = http(b"", "307 Temporary Redirect", Location=other.base_url + CASES[name].path)
-        async with calling(name, always(away)) as (api, server):
-            error = await failure(api, server)
-        assert (error.reason, other.connections) == ("redirect", 0)
-
-
-@every_api
-async def test_a_server_that_closes_kept_connections_answers_in_the_end(name: str) -> None:
-    def answering(received: list[int]) -> Answer:
-        async def answer(_: Received, writer: asyncio.StreamWriter) -> None:
-            received.append(1)
-            if len(received) % 2:
-                writer.close()  # the client believed that it could use the connection again
-            else:
-                writer.write(http(CASES[name].good))
-
-        return answer
-
-    async with calling(name, answering([])) as (api, server):
-        complete = with_retry(
-            api.send,
-            max_attempts=3,
-            deadline_s=10,
-            sleep=lambda _: asyncio.sleep(0),
-            random=lambda: 0.5,
-            clock=time.monotonic,
-        )
-        responses = [await complete(one_input(server.request(str(n)))) for n in range(5)]
-    assert [response.text for response in responses] == [CASES[name].text] * 5
-    assert [response.attempts for response in responses] == [2] * 5
+@pytest.mark.parametrize("silent", [True, False], ids=["no reply", "byte by byte"])
+async def test_through_retry_a_call_ends_with_its_deadline(name: str, silent: bool) -> None:
+    answer = never if silent else dribbling(http(CASES[name].good))
+    started = time.monotonic()
+    response = await through_retry(name, answer, deadline_s=TIME_LIMIT_S)
+    assert (response.text, response.error) == (None, "deadline")
+    assert time.monotonic() - started <= TIME_LIMIT_S + 0.3
 
 
 @every_api
@@ -193,6 +146,13 @@ async def test_a_server_that_closes_kept_connections_answers_in_the_end(name: st
 async def test_a_retry_after_that_says_nothing_does_not_hold_up(name: str, wish: str) -> None:
     response = await through_retry(name, always(http(BUSY, "429 Busy", Retry_After=wish)))
     assert (response.error, response.attempts) == ("http_429", 4)
+
+
+async def test_a_wish_that_a_proxy_passes_on_reaches_retry_whatever_its_case() -> None:
+    reply = http(BUSY, "429 Busy", **{"LLM_provider-Retry-After": "3"})
+    async with calling("openai_chat", always(reply.replace(b"LLM-p", b"llm_p"))) as (api, server):
+        error = await failure(api, server)
+    assert getattr(error, "retry_after_s", None) == 3
 
 
 @every_api

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from streaming_eval.adapters.http_exchange import open_session
 from streaming_eval.adapters.json_api import Extras
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.errors import SettingsError
-from streaming_eval.records import Usage
+from streaming_eval.records import Message, Usage
+from streaming_eval.settings.apis import EMBEDS, WRITES, Api
 from tests.adapters.api_cases import CASES, KEY, calling, connected, one_input
 from tests.adapters.loopback import Loopback, always, http
+from tests.inference.requests import request
 
 every_api = pytest.mark.parametrize("name", MODEL_APIS)
 
@@ -69,6 +73,18 @@ async def test_headers_that_no_request_can_carry_are_refused(
     async with open_session(1) as session:
         with pytest.raises(SettingsError, match="no header can carry"):
             connected(name, Loopback("http://127.0.0.1:9"), session, extras=Extras(headers))
+
+
+@every_api
+def test_every_api_knows_how_many_texts_the_model_will_write(name: str) -> None:
+    asked = request(messages=(Message("user", "a"), Message("user", "b")))
+    expected = {"openai_completions": 2, "openai_embeddings": 0}.get(name, 1)
+    assert MODEL_APIS[name].outputs(asked) == expected
+
+
+def test_the_configuration_knows_every_api_and_no_other() -> None:
+    assert set(get_args(Api)) == set(MODEL_APIS)
+    assert set(WRITES) | set(EMBEDS) == set(MODEL_APIS)
 
 
 @every_api

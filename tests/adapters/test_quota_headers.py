@@ -46,6 +46,26 @@ def test_anthropic_says_it_in_its_own_words() -> None:
     assert remaining(headers, "requests", NOON) == Remaining(49, 2.0)
 
 
+@pytest.mark.parametrize(
+    "passed_on",
+    [
+        {
+            "x-ratelimit-remaining-requests": "5",
+            "llm_provider-x-ratelimit-remaining-requests": "5",
+            "llm_provider-x-ratelimit-reset-requests": "10.000s",
+        },
+        {
+            "llm_provider-anthropic-ratelimit-requests-remaining": "5",
+            "llm_provider-anthropic-ratelimit-requests-reset": "2025-06-01T12:00:10Z",
+        },
+    ],
+)
+def test_a_proxy_passes_on_what_the_provider_behind_it_says(passed_on: dict[str, str]) -> None:
+    assert remaining(passed_on, "requests", NOON) == Remaining(5, 10.0)
+    own = {"x-ratelimit-remaining-requests": "9", "x-ratelimit-reset-requests": "20s"}
+    assert remaining(passed_on | own, "requests", NOON) == Remaining(9, 20.0), "its own comes first"
+
+
 @pytest.mark.parametrize("left", ["", "-1", "many", "1e9", "nan", "9" * 40])
 def test_a_count_that_is_none_is_not_used(left: str) -> None:
     headers = {"x-ratelimit-remaining-requests": left, "x-ratelimit-reset-requests": "5s"}

@@ -37,6 +37,12 @@ def test_an_unusable_wish_is_none(value: str) -> None:
     assert retry_after_s({"Retry-After": value}, NOON) is None
 
 
+def test_what_a_provider_behind_a_proxy_wished_counts_where_the_proxy_wishes_nothing() -> None:
+    behind = {"llm_provider-retry-after": "9"}
+    assert retry_after_s(behind, NOON) == 9.0
+    assert retry_after_s({**behind, "Retry-After": "7"}, NOON) == 7.0
+
+
 def test_no_header_is_no_wish() -> None:
     assert retry_after_s({}, NOON) is None
 

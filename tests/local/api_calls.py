@@ -13,6 +13,7 @@ from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.records import Message, Request, Response
 
 CHAT_APIS = ("openai_chat", "anthropic_messages", "gemini")
+TEXT_APIS = (*CHAT_APIS, "openai_completions")
 
 
 def base_url(name: str, endpoint: RecordedEndpoint) -> str:

@@ -31,6 +31,10 @@ def models(recorded_url: str) -> dict[str, dict[str, object]]:
         "as-openai": {"model": "openai/llama-2-7b", "api_base": f"{recorded_url}/v1"},
         "as-anthropic": {"model": "anthropic/llama-2-7b", "api_base": recorded_url},
         "as-gemini": {"model": "gemini/llama-2-7b", "api_base": f"{recorded_url}/v1beta"},
+        "base": {
+            "model": "text-completion-openai/llama-2-7b",
+            "api_base": f"{recorded_url}/v1",
+        },
         "vectors": {"model": "openai/hashed-words", "api_base": f"{recorded_url}/v1"},
     }
 

@@ -27,6 +27,7 @@ def main(root: str, key: str, *prompts: str) -> None:
     for prompt in prompts:
         calls: dict[str, Callable[[], object]] = {
             "openai_chat": partial(chat, openai, prompt),
+            "openai_completions": partial(completions, openai, prompt),
             "openai_embeddings": partial(embeddings, openai),
             "anthropic_messages": partial(messages, anthropic, prompt),
             "gemini": partial(contents, google, prompt),
@@ -55,6 +56,12 @@ def chat(client: Any, prompt: str) -> object:  # noqa: ANN401 - its types are no
         usage.prompt_tokens,
         usage.completion_tokens,
     ]
+
+
+def completions(client: Any, prompt: str) -> object:  # noqa: ANN401
+    reply = client.completions.create(model=MODEL, prompt=[prompt, prompt], temperature=0)
+    texts = [choice.text for choice in sorted(reply.choices, key=lambda choice: choice.index)]
+    return [texts, reply.choices[0].finish_reason, reply.usage.completion_tokens]
 
 
 def embeddings(client: Any) -> object:  # noqa: ANN401

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import numpy as np
 import orjson
@@ -17,9 +18,11 @@ import pytest
 
 from streaming_eval.adapters.http_exchange import open_session
 from streaming_eval.adapters.model_apis import MODEL_APIS
+from streaming_eval.adapters.rate_limit_headers import remaining
 from streaming_eval.inference.calls.coalesce import with_coalescing
 from streaming_eval.inference.calls.retry import with_retry
 from streaming_eval.inference.complete import Complete
+from streaming_eval.inference.quota.messages import Remaining
 from streaming_eval.local.embeddings_wire import hashed_words
 from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.local.questions import load_questions
@@ -42,6 +45,13 @@ def endpoint() -> Iterator[RecordedEndpoint]:
 def litellm(endpoint: RecordedEndpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with proxy(endpoint.root_url, tmp_path_factory.mktemp("litellm")) as url:
         yield url
+
+
+@pytest.fixture
+def litellm_behind_a_limit(litellm: str, endpoint: RecordedEndpoint) -> Iterator[str]:
+    endpoint.control(requests_per_minute=6, burst=1)
+    yield litellm
+    endpoint.control(requests_per_minute=0)
 
 
 def base_url(name: str, litellm: str) -> str:
@@ -115,6 +125,34 @@ async def test_through_it_the_recorded_answers_arrive_in_every_api(
     found = await responses("openai_chat", litellm, model, *asked)
     assert [r.text for r in found] == [q.answers["llama-2-7b"] for q in questions]
     assert {r.finish_reason for r in found} <= {"stop", "length"}
+
+
+async def test_through_it_prompts_in_plain_text_travel_together(
+    litellm: str, endpoint: RecordedEndpoint
+) -> None:
+    before, questions = endpoint.stats()["calls"], load_questions()[:8]
+    asked = [(Message("user", question.prompt),) for question in questions]
+    found = await responses("openai_completions", litellm, "base", *asked, max_inputs=8)
+    assert [r.text for r in found] == [q.answers["llama-2-7b"] for q in questions]
+    assert all(r.usage.input_tokens is not None for r in found)
+    assert endpoint.stats()["calls"] - before == 1
+
+
+async def test_through_it_we_hear_what_is_left_at_the_provider(litellm_behind_a_limit: str) -> None:
+    heard: list[Remaining | None] = []
+
+    def note(headers: Mapping[str, str]) -> None:
+        heard.append(remaining(headers, "requests", datetime.now(UTC)))
+
+    async with open_session(1, note) as session:
+        url = base_url("openai_chat", litellm_behind_a_limit)
+        api = MODEL_APIS["openai_chat"](session, base_url=url, api_key=KEY, timeout_s=30)
+        prompt = Message("user", load_questions()[0].prompt)
+        await api.send(Request(url, "openai_chat", "as-openai", (prompt,)))
+    [left] = heard
+    assert left is not None
+    assert left.n == 0
+    assert 9 < left.reset_s <= 10
 
 
 async def test_through_it_a_batch_of_inputs_is_one_request(

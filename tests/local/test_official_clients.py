@@ -68,6 +68,8 @@ async def test_they_read_what_our_clients_read(python: Path) -> None:
         assert (finish_reason, ours[name].finish_reason) == (reason, "stop")
         assert asked > (ours[name].usage.input_tokens or 0) > 0, "they sent a system prompt too"
         assert said == ours[name].usage.output_tokens
+    text, said = theirs["openai_chat"][0], theirs["openai_chat"][3]
+    assert theirs["openai_completions"] == [[text, text], "stop", 2 * said]
     vectors = [hashed_words(text, 256) for text in official_clients.INPUTS]
     assert np.allclose(theirs["openai_embeddings"], vectors)
 
@@ -77,6 +79,7 @@ def test_they_know_a_wrong_key(python: Path) -> None:
         [found] = ask(python, endpoint, "Why?", key="wrong")
     assert errors(found) == [(401, kind) for kind in ERRORS[401]]
     assert found["openai_embeddings"]["status"] == 401
+    assert found["openai_completions"]["status"] == 401
 
 
 def test_they_know_what_does_not_exist(python: Path) -> None:
@@ -87,7 +90,7 @@ def test_they_know_what_does_not_exist(python: Path) -> None:
 
 
 def test_they_know_that_they_ask_too_much(python: Path) -> None:
-    with RecordedEndpoint(Behaviour(requests_per_minute=0.01, burst=4), synthetic=True) as endpoint:
+    with RecordedEndpoint(Behaviour(requests_per_minute=0.01, burst=5), synthetic=True) as endpoint:
         first, second = ask(python, endpoint, "Why?", "Why not?")
     assert [first[name][1] for name in CHAT_APIS] == ["stop", "end_turn", "STOP"]
     assert errors(second) == [(429, kind) for kind in ERRORS[429]]

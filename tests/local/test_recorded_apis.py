@@ -12,12 +12,13 @@ from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.local.questions import load_questions
-from tests.local.api_calls import CHAT_APIS, answers
+from tests.local.api_calls import TEXT_APIS, answers
 
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
 USER = [{"role": "user", "content": "Why?"}]
 MESSAGES = {"model": "llama-2-7b", "max_tokens": 9, "messages": USER}
 CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "Why?"}]}]}
+PROMPT = {"model": "llama-2-7b", "prompt": "Why?"}
 EMBEDDINGS = {"model": "hashed-words", "input": ["a", "b"]}
 GEMINI = "/v1beta/models/llama-2-7b:generateContent"
 TOLD = ("limit", "remaining", "reset")
@@ -25,13 +26,14 @@ NO_ANSWERS = {
     "openai_chat": "empty_choices",
     "anthropic_messages": "empty_content",
     "gemini": "empty_candidates",
+    "openai_completions": "empty_choices",
     "openai_embeddings": "empty_data",
 }
 
 every_api = pytest.mark.parametrize("name", MODEL_APIS)
 
 
-@pytest.mark.parametrize("name", CHAT_APIS)
+@pytest.mark.parametrize("name", TEXT_APIS)
 async def test_every_api_gives_the_recorded_answer(
     shared_endpoint: RecordedEndpoint, name: str
 ) -> None:
@@ -63,6 +65,10 @@ async def test_every_api_gives_the_recorded_answer(
          "INVALID_ARGUMENT"),
         (GEMINI, {}, CONTENTS, 404, "status", "NOT_FOUND"),
         ("/v1beta/models/gpt-9:generateContent", {}, CONTENTS, 404, "code", 404),
+        ("/v1/completions", {}, PROMPT, 404, "code", "prompt_not_recorded"),
+        ("/v1/completions", {}, {**PROMPT, "prompt": []}, 400, "type", "invalid_request_error"),
+        ("/v1/completions", {}, {**PROMPT, "n": 2}, 400, "type", "invalid_request_error"),
+        ("/v1/completions", {}, {**PROMPT, "stream": True}, 400, "type", "invalid_request_error"),
         ("/v1/embeddings", {}, {**EMBEDDINGS, "model": "gpt-4"}, 404, "code", "model_not_found"),
         ("/v1/embeddings", {}, {**EMBEDDINGS, "input": []}, 400, "type", "invalid_request_error"),
         ("/v1/embeddings", {}, {**EMBEDDINGS, "input": ["a", ""]}, 400, "type",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, Judge, ModelCall
+from dataclasses import replace
+
+from streaming_eval.inference.evaluate import (
+    BoundScorer,
+    Embedder,
+    EvaluationPlan,
+    Judge,
+    ModelCall,
+)
 from streaming_eval.inference.spending.budget import AtCap, Budget, Per, Unit
 from streaming_eval.inference.spending.price import PICO, Price
 from streaming_eval.pipeline.spending_plan import calls_per_sample, prices, treasury
@@ -44,6 +52,11 @@ def test_prices_are_exact() -> None:
 
 def test_a_sample_is_put_to_every_candidate_and_each_answer_to_every_judge() -> None:
     assert calls_per_sample(PLAN) == {"own": 2, "gpt": 1 + 4, "grader": 4}
+
+
+def test_an_embedding_model_is_asked_about_the_target_beside_the_answers() -> None:
+    near = BoundScorer(define("embedding_similarity", "near"), "v", Embedder(call("e")))
+    assert calls_per_sample(replace(PLAN, scorers=(near,)))["e"] == 3 + 1 + 1
 
 
 def test_caps_become_budgets() -> None:

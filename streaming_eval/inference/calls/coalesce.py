@@ -21,7 +21,9 @@ from streaming_eval.inference.calls.sent import Sent, noting
 from streaming_eval.inference.complete import Complete, failed
 from streaming_eval.records import Request, Response
 
-_PERHAPS_ONE_INPUT = frozenset(("http_400", "http_413", "http_422", "too_large"))
+_PERHAPS_ONE_INPUT = frozenset(
+    ("content_filter", "http_400", "http_413", "http_422", "larger_than_quota", "too_large")
+)
 
 
 def with_coalescing(
@@ -35,8 +37,9 @@ def with_coalescing(
     """Send inputs together that come together; one value belongs to one event loop.
 
     A request leaves when it is full or `max_wait_s` after its first input came. When it fails for
-    a reason that may be the fault of one input (400, 413, 422, a reply too large) it is asked again
-    in halves, so that a bad input fails alone; any other failure is everybody's. Who is cancelled
+    a reason that may be the fault of one input (400, 413, 422, a content filter) or of all being
+    too much at once (a reply too large, more tokens than the quota has) it is asked again in
+    halves, so that a bad input fails alone; any other failure is everybody's. Who is cancelled
     before departure is not sent; the HTTP request is cancelled with the last who waits for it.
 
     How attempts and tokens of one HTTP request are divided among its responses, see `divided`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 from streaming_eval.records import Request, Usage
@@ -18,17 +19,24 @@ class TokenEstimate:
     Args:
         reserve_max_tokens: reserve all of a request's `max_tokens`, for providers that count it so,
             rather than use it as an upper limit.
+        outputs: how many texts the model writes for a request.
     """
 
-    def __init__(self, *, reserve_max_tokens: bool = False) -> None:
-        self._reserve_max_tokens = reserve_max_tokens
+    def __init__(
+        self,
+        *,
+        reserve_max_tokens: bool = False,
+        outputs: Callable[[Request], int] = lambda _: 1,
+    ) -> None:
+        self._reserve_max_tokens, self._outputs = reserve_max_tokens, outputs
         self._per_char: dict[str, float] = {}
         self._output: dict[str, float] = {}
 
     def of(self, request: Request) -> int:
         """Tokens to reserve for the request, input and output, at least 1."""
         per_char = self._per_char.get(request.model, _FIRST_PER_CHAR)
-        return max(1, ceil(_chars(request) * per_char + self._output_of(request)))
+        output = self._output_of(request) * self._outputs(request)
+        return max(1, ceil(_chars(request) * per_char + output))
 
     def learn(self, request: Request, usage: Usage) -> int | None:
         """What the request took, where the API said so; later estimates follow it."""
@@ -36,7 +44,8 @@ class TokenEstimate:
             return None
         per_char = usage.input_tokens / _chars(request)
         _follow(self._per_char, request.model, per_char)
-        _follow(self._output, request.model, float(usage.output_tokens))
+        each = usage.output_tokens / max(1, self._outputs(request))
+        _follow(self._output, request.model, each)
         return usage.input_tokens + usage.output_tokens
 
     def _output_of(self, request: Request) -> float:

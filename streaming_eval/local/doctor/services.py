@@ -64,7 +64,8 @@ def _topic(name: str, partitions: Mapping[str, int]) -> Finding:
 def endpoints(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """Whether every endpoint answers, takes its key and has the models that are wanted of it."""
     wanted: dict[str, set[str]] = {name: set() for name in settings.endpoints}
-    for model in (*settings.candidates, *(s.judge for s in settings.scorers if s.judge)):
+    asked = (model for s in settings.scorers for model in (s.judge, s.embedding) if model)
+    for model in (*settings.candidates, *asked):
         wanted[model.endpoint].add(model.model)
     return [
         _endpoint(f"endpoint {name}", endpoint, wanted[name], environ)

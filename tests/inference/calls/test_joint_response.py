@@ -15,7 +15,10 @@ from streaming_eval.records import Request, Response, Usage
 from tests.inference.calls.coalescing import Embedder, Patience, asking, coalescing
 
 
-@pytest.mark.parametrize("reason", ["http_400", "http_413", "http_422", "too_large"])
+@pytest.mark.parametrize(
+    "reason",
+    ["content_filter", "http_400", "http_413", "http_422", "larger_than_quota", "too_large"],
+)
 async def test_a_bad_input_fails_alone(reason: str) -> None:
     embedder = Embedder(bad="f", reason=reason)
     complete = coalescing(embedder, Patience(), max_inputs=8)

@@ -164,6 +164,23 @@ def test_the_estimate_follows_what_requests_took() -> None:
     assert estimate.of(request("x" * 96, model="another")) == 30 + 256, "each model by itself"
 
 
+def test_a_vector_has_no_output() -> None:
+    estimate = TokenEstimate(outputs=lambda _: 0)
+    assert estimate.of(ASKED) == 30
+    assert estimate.learn(ASKED, Usage(20, 0)) == 20
+    assert estimate.of(ASKED) == 20
+
+
+def test_where_each_message_is_answered_each_has_an_output() -> None:
+    estimate = TokenEstimate(outputs=lambda request: len(request.messages))
+    both = request(messages=(Message("user", "x" * 96),) * 2, parameters={"max_tokens": 70})
+    assert estimate.of(both) == 2 * (30 + 70)
+    assert estimate.learn(both, Usage(60, 20)) == 80
+    assert estimate.of(both) == 60 + 2 * 10
+    one = request("x" * 96)
+    assert estimate.of(one) == 30 + 10
+
+
 def test_a_provider_that_counts_the_whole_limit_is_believed() -> None:
     estimate = TokenEstimate(reserve_max_tokens=True)
     estimate.learn(ASKED, Usage(30, 1))
