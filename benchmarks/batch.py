@@ -106,11 +106,17 @@ def _breakdown(batches: Sequence[_Traced]) -> list[tuple[str, float]]:
     parts.append(("workers, beyond the endpoint's latency", median(workers)))
     parts += [(name, median([b.ours.get(name, 0.0) for b in batches])) for name in names]
     parts.append(("driver: duplicates, dead letters, metrics", median([_rest(b) for b in batches])))
+    parts.append(("Spark: the rest", median([_rest_of_spark(b) for b in batches])))
     whole = median([b.spark["triggerExecution"] - _LATENCY_S for b in batches])
     parts.append(("all of it: the trigger, beyond the endpoint's latency", whole))
     return parts
 
 
+def _rest_of_spark(batch: _Traced) -> float:
+    named = sum(batch.spark.get(key, 0.0) for key in _SPARK)
+    return batch.spark["triggerExecution"] - named - batch.ours["all"]
+
+
 def _rest(batch: _Traced) -> float:
-    """What our part took beside the phases that have a name."""
+    """What our part took beside the phases that have a name; `all` is among the values."""
     return 2 * batch.ours["all"] - sum(batch.ours.values())

@@ -10,14 +10,13 @@ import numpy as np
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from benchmarks.made_answers import answers, request
+from benchmarks.made_answers import answers
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_store import AnswerStore, responses_table
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.pipeline.session import spark_session
 from streaming_eval.settings import SparkSettings
 
@@ -47,15 +46,16 @@ class _Job:
         self.tables = Tables(root)
         self._index = AnswerIndex(root / "index", self.tables.uri("responses"))
         self._store = AnswerStore(self.tables, root / "spool", self._index)
-        self._asked = self._batch = 0
+        self._keys: list[str] = []
+        self._batch = 0
 
     def commit(self, count: int = _COMMITTED) -> float:
         """Seconds to move a batch's answers from the spool into the table."""
         self._batch += 1
         with SpoolWriter(self._store.directory(self._batch) / "task.spool") as writer:
-            for answer in answers(self._asked, count):
+            for answer in answers(len(self._keys), count):
                 writer.append(answer)
-        self._asked += count
+                self._keys.append(answer.cache_key)
         began = time.monotonic()
         self._store.commit(self._batch)
         seconds = time.monotonic() - began
@@ -69,9 +69,7 @@ class _Job:
         draw = np.random.default_rng(7)
 
         def look_up() -> float:
-            keys = [
-                cache_key(request(n)) for n in draw.integers(0, self._asked, _LOOKED_UP).tolist()
-            ]
+            keys = [self._keys[i] for i in draw.integers(0, len(self._keys), _LOOKED_UP)]
             began = time.monotonic()
             assert len(chosen.lookup(keys)) == len(set(keys))
             return time.monotonic() - began

@@ -27,6 +27,9 @@ def task_of(prompt: str, tasks: int) -> int:
     Args:
         prompt: text.
         tasks: how many there are.
+
+    >>> task_of("Spark", 2**32)  # as `SELECT hash('Spark')` says
+    228093765
     """
     value = _murmur3(prompt.encode())
     signed = value - 2**32 if value >= 2**31 else value
