@@ -39,7 +39,7 @@ class _Traced:
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Bursts of 100 samples with new prompts, one batch each, long enough apart."""
-    bursts = 5 if quick else 30
+    bursts = 5 if quick else 25
     trace = directory / "trace.jsonl"
     with (
         bench_site(directory, Behaviour(latency_ms=1e3 * _LATENCY_S)) as site,

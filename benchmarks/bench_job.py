@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
 import time
@@ -10,7 +9,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -32,16 +31,16 @@ MODEL = "synthetic-model"
 _COMMAND = ("streaming_eval.cli", "run")
 _START_LIMIT_S = 120.0
 _STOP_LIMIT_S = 60.0
-_POLL_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BenchJob:
-    """Handles on a running job.
+    """Handles on a job.
 
     Attributes:
         calls: every call that the endpoint saw so far, whoever made it.
-        numbers: of the samples that are still to come.
+        process: the driver, once it has been started.
+        sent: samples made for it so far.
     """
 
     root: Path
@@ -49,7 +48,8 @@ class BenchJob:
     writer: TopicWriter
     address: str
     calls: Callable[[], list[Call]]
-    numbers: Iterator[int] = field(default_factory=itertools.count)
+    process: ServerProcess | None = None
+    sent: int = 0
 
     def produce(self, prompts: Sequence[str]) -> None:
         """Sends one sample per prompt, as fast as it goes, and waits for acknowledgement."""
@@ -57,28 +57,35 @@ class BenchJob:
 
     def record(self, prompt: str) -> TopicRecord:
         """A sample with this prompt, now."""
-        return sample_record(next(self.numbers), prompt)
+        self.sent += 1
+        return sample_record(self.sent, prompt)
 
     def rate(self, prompts: Sequence[str], limit_s: float = 300.0) -> float:
-        """Samples per second, from the first record produced to the last score committed."""
-        already = round(self.counter("samples_total", outcome="scored"))
+        """Samples per second, from the first record produced to the last score committed.
+
+        Everything sent before must have been scored.
+        """
         records = [self.record(prompt) for prompt in prompts]
         began = time.time()
         self.writer.write_all(records)
-        return len(records) / (self.wait_scored(already + len(records), limit_s) - began)
+        return len(records) / (self.wait_scored(self.sent, limit_s) - began)
 
     def wait_scored(self, samples: int, limit_s: float = 300.0) -> float:
         """Waits until so many samples were scored in all; returns when the last was committed.
 
         The time is that of the Delta commit, epoch seconds.
         """
-        ends_at = time.monotonic() + limit_s
-        while (scored := self.counter("samples_total", outcome="scored")) < samples:
-            if time.monotonic() > ends_at:
-                raise TimeoutError(f"{scored:g} of {samples} samples scored within {limit_s:g} s")
-            time.sleep(_POLL_S)
+        assert self.process is not None
+        self.process.wait_until(lambda: self._scored() >= samples, limit_s)
         table = DeltaTable(str(self.root / "tables" / "scores"))
         return float(table.history(1)[0]["timestamp"]) / 1_000
+
+    def _scored(self) -> float:
+        """How many samples were scored so far; 0 when the exporter has no time to answer."""
+        try:
+            return self.counter("samples_total", outcome="scored")
+        except OSError:
+            return 0.0
 
     def counter(self, name: str, **labels: str) -> float:
         """Sum of a metric over all series that carry these labels."""
@@ -130,12 +137,12 @@ class BenchSite:
         configuration.write_text(yaml.safe_dump(self._settings(job, name, port, in_flight)))
         command = [sys.executable, "-m", *module, "--config", str(configuration)]
         changes = [f"--set={key}={value}" for key, value in settings.items()]
-        process = ServerProcess("the job", [*command, *changes], directory / "job.log")
+        job.process = ServerProcess("the job", [*command, *changes], directory / "job.log")
         try:
-            process.wait_until(lambda: _ready(port), _START_LIMIT_S)
+            job.process.wait_until(lambda: _ready(port), _START_LIMIT_S)
             yield job
         finally:
-            process.stop(_STOP_LIMIT_S)
+            job.process.stop(_STOP_LIMIT_S)
 
     def calls(self) -> list[Call]:
         """Every call that the endpoint saw so far, whoever made it."""

@@ -22,7 +22,7 @@ _GOALS = (("P1", 50.0, 0.90), ("P2", 0.0, 0.40))
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Two processes each, the same endpoint, prompts that never occurred before."""
-    samples, pairs = (2_000, 2) if quick else (16_000, 5)
+    samples, pairs = (2_000, 2) if quick else (12_000, 5)
     for goal, latency_ms, least in _GOALS:
         with _endpoint(directory, latency_ms) as endpoint:
             ours = partial(_ours, endpoint.base_url, directory, samples)

@@ -32,7 +32,7 @@ _LEAST_USED, _MOST_REFUSED = 0.95, 0.02
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """First with a provider that allows what is configured, then with one that allows half."""
-    seconds = 15.0 if quick else 75.0
+    seconds = 15.0 if quick else 60.0
     with (
         bench_site(directory, Behaviour(latency_ms=_LATENCY_MS)) as site,
         SparkCluster(directory / "spark", workers=_WORKERS, cores=1) as cluster,

@@ -23,7 +23,7 @@ _BESIDE_COLD, _BESIDE_SCAN = 5.0, 0.05
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Cold run and replay by turns, then replay of everything and scan by turns."""
-    samples, pairs, scans = (1_000, 1, 1) if quick else (16_000, 5, 3)
+    samples, pairs, scans = (1_000, 1, 1) if quick else (16_000, 5, 2)
     with (
         bench_site(directory, Behaviour(latency_ms=_LATENCY_MS)) as site,
         site.job("cold", _IN_FLIGHT) as cold,

@@ -24,7 +24,7 @@ _RELEASE = "spark-llm-eval==0.1.3"
 _REQUIREMENTS = (_RELEASE, "pyspark==4.2.0", "pandas==2.3.3", "pyarrow==22.0.0")
 _UNWANTED = "tiktoken"
 _IN_FLIGHT = 256
-_SAMPLES = 16_000
+_SAMPLES = 12_000
 _PAIRS = 3
 _SETTINGS = "no cache, no tiktoken, a `contains` that takes `queries`; concurrency = task slots"
 
@@ -62,10 +62,11 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
 
 def _compare(job: BenchJob, seed: _Seed, report: Report, quick: bool) -> None:
     samples, pairs = (1_000, 1) if quick else (_SAMPLES, _PAIRS)
+    rows = seed.rows // 10 if quick else seed.rows
     with _Evaluator(job.endpoint.base_url, seed.slots) as evaluator:
         mine, theirs = interleaved(
             lambda: job.rate(new_prompts(samples)),
-            lambda: evaluator.rate(seed.rows),
+            lambda: evaluator.rate(rows),
             pairs,
             report.progress,
         )

@@ -59,7 +59,7 @@ _LIMITS = StackLimits(
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Runs of two deadlines and more, with stuck requests and without, by turns."""
-    requests, pairs = (3_000, 1) if quick else (26_000, 2)
+    requests, pairs = (3_000, 1) if quick else (22_000, 2)
     behaviour = Behaviour(latency_ms=1e3 * _LATENCY_S)
     with RecordedEndpoint(behaviour, synthetic=True, directory=directory) as endpoint:
 

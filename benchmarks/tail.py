@@ -1,6 +1,6 @@
 """P4: throughput of the whole job when the model answers as LLMs do, some of them very late.
 
-Each run takes over a minute, so there is one counted pair, and a long one: 20,000 calls on each
+Each run takes over a minute, so there is one counted pair, and a long one: 16,000 calls on each
 side, in two batches of ours. Both sides end with a tail of calls that nothing is behind.
 """
 
@@ -22,7 +22,7 @@ _GOAL = 0.80
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """A cold cache: every prompt is new."""
-    samples, warm_up = (2_000, 200) if quick else (20_000, 2_000)
+    samples, warm_up = (2_000, 200) if quick else (16_000, 2_000)
     per_batch = samples // _BATCHES
     settings = {"kafka.max_records_per_trigger": per_batch}
     with bench_job(directory, _LLM_LIKE, _IN_FLIGHT, settings) as job:
