@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _RESAMPLES = 10_000
+_SMALL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,21 @@ class Ratio:
     upper: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.lower:.2f} to {self.upper:.2f})"
+        """Two decimals, or three where the ratio is small.
+
+        >>> str(Ratio(0.68, 0.6, 0.7)), str(Ratio(0.0123, 0.01, 0.02))
+        ('0.68 (0.60 to 0.70)', '0.012 (0.010 to 0.020)')
+        """
+        places = 2 if self.lower >= _SMALL else 3
+        value, lower, upper = (f"{x:.{places}f}" for x in (self.value, self.lower, self.upper))
+        return f"{value} ({lower} to {upper})"
 
 
 def interleaved(
-    ours: Callable[[], float], theirs: Callable[[], float], pairs: int
+    ours: Callable[[], float],
+    theirs: Callable[[], float],
+    pairs: int,
+    progress: Callable[[str], None] | None = None,
 ) -> tuple[list[float], list[float]]:
     """Runs A B A B ...; the first pair warms up and is dropped.
 
@@ -31,9 +42,15 @@ def interleaved(
         ours: one run, returning its figure.
         theirs: likewise for the baseline.
         pairs: counted pairs.
+        progress: is told of each pair.
     """
-    runs = [(ours(), theirs()) for _ in range(pairs + 1)][1:]
-    return [run[0] for run in runs], [run[1] for run in runs]
+    runs: list[tuple[float, float]] = []
+    for number in range(pairs + 1):
+        runs.append((ours(), theirs()))
+        if progress is not None:
+            name = f"pair {number} of {pairs}" if number else "warm-up"
+            progress(f"{name}: {runs[-1][0]:,.4g} against {runs[-1][1]:,.4g}")
+    return [run[0] for run in runs[1:]], [run[1] for run in runs[1:]]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Ratio:

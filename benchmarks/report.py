@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -25,13 +26,19 @@ class Report:
 
     console: Console
     figures: list[Figure] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def progress(self, what: str) -> None:
+        """Says at once what goes on, and how many seconds have passed."""
+        seconds = time.monotonic() - self.began
+        self.console.print(f"  {seconds:5.0f} s  {what}", highlight=False, markup=False)
 
     def add(
         self, goal_id: str, what: str, measured: str, goal: str = "", *, met: bool | None = None
     ) -> None:
         """Keeps one figure and prints it at once."""
         self.figures.append(Figure(goal_id, what, measured, goal, met))
-        self.console.print(f"{goal_id:6} {what}: {measured}  {goal}", highlight=False)
+        self.console.print(f"{goal_id:6} {what}: {measured}  {goal}", highlight=False, markup=False)
 
     def print(self) -> None:
         """Prints all figures as a table."""

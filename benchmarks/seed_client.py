@@ -32,8 +32,8 @@ class TolerantContains(ContainsMetric):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Prints rows per second of one evaluation, its session warm."""
-    base_url, model, slots, rows = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    """Reads a number of rows per line, evaluates as many and prints rows per second."""
+    base_url, model, slots = sys.argv[1], sys.argv[2], int(sys.argv[3])
     os.environ |= {"OPENAI_API_KEY": "none", "PYSPARK_PYTHON": sys.executable}
     spark = (
         SparkSession.builder.master(f"local[{slots}]")
@@ -63,8 +63,8 @@ def main() -> None:
         EvaluationRunner(spark, config).run(data, task)
         return count / (time.monotonic() - began)
 
-    run(2 * slots)
-    print("rate", run(rows))
+    for line in sys.stdin:
+        print("rate", run(int(line)), flush=True)
     spark.stop()
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.bare_client import bare_rate
-from benchmarks.bench_job import MODEL, BenchJob, bench_job
+from benchmarks.bench_job import MODEL, BenchJob, bench_job, new_prompts
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
 from streaming_eval.local.behaviour import Behaviour
-from streaming_eval.local.call_log import read_calls
 
 LATENCY_MS = 50.0
 IN_FLIGHT = 256
@@ -21,31 +18,16 @@ GOAL = 0.60
 REPEATED_SAMPLES, DISTINCT_PROMPTS = 20_000, 5_000
 
 
-def run(directory: Path, report: Report, *, samples: int = 24_000, pairs: int = 5) -> None:
-    """Measures on a cold cache: every prompt is new.
-
-    Args:
-        directory: for all state.
-        report: where the figures go.
-        samples: per run.
-        pairs: counted pairs of ours and bare.
-    """
+def run(directory: Path, report: Report, *, quick: bool) -> None:
+    """Measures on a cold cache: every prompt is new."""
+    samples, pairs = (2_000, 2) if quick else (24_000, 5)
     with bench_job(directory, Behaviour(latency_ms=LATENCY_MS), IN_FLIGHT) as job:
-        scored = 0
-
-        def ours() -> float:
-            nonlocal scored
-            prompts = _prompts(samples)
-            records = [job.record(prompt) for prompt in prompts]
-            scored += samples
-            began = time.time()
-            job.writer.write_all(records)
-            return samples / (job.wait_scored(scored) - began)
-
-        def bare() -> float:
-            return bare_rate(job.endpoint.base_url, MODEL, _prompts(samples), IN_FLIGHT)
-
-        mine, theirs = interleaved(ours, bare, pairs)
+        mine, theirs = interleaved(
+            lambda: job.rate(new_prompts(samples)),
+            lambda: bare_rate(job.endpoint.base_url, MODEL, new_prompts(samples), IN_FLIGHT),
+            pairs,
+            report.progress,
+        )
         result = ratio(mine, theirs)
         report.add(
             "P3",
@@ -61,18 +43,16 @@ def run(directory: Path, report: Report, *, samples: int = 24_000, pairs: int = 
             ">= 120,000",
             met=bool(60 * np.median(mine) >= 120_000),
         )
-        _calls_per_key(job, report, scored)
+        _calls_per_key(job, report)
 
 
-def _calls_per_key(job: BenchJob, report: Report, scored: int) -> None:
-    log = job.directory / "calls.jsonl"
-    before = len(read_calls(log))
-    distinct = _prompts(DISTINCT_PROMPTS)
+def _calls_per_key(job: BenchJob, report: Report) -> None:
+    before = len(job.calls())
+    distinct = new_prompts(DISTINCT_PROMPTS)
     chosen = np.random.default_rng(0).integers(0, DISTINCT_PROMPTS, REPEATED_SAMPLES)
     chosen[:DISTINCT_PROMPTS] = np.arange(DISTINCT_PROMPTS)
-    job.produce([distinct[i] for i in chosen])
-    job.wait_scored(scored + REPEATED_SAMPLES)
-    calls = len(read_calls(log)) - before
+    job.rate([distinct[i] for i in chosen])
+    calls = len(job.calls()) - before
     report.add(
         "P7",
         f"calls per distinct cache key, {REPEATED_SAMPLES:,} samples, {DISTINCT_PROMPTS:,} prompts",
@@ -80,8 +60,3 @@ def _calls_per_key(job: BenchJob, report: Report, scored: int) -> None:
         "= 1.000",
         met=calls == DISTINCT_PROMPTS,
     )
-
-
-def _prompts(count: int) -> list[str]:
-    run = uuid.uuid4().hex
-    return [f"Question {run} number {i}: what is the answer to this one?" for i in range(count)]
