@@ -44,6 +44,15 @@ Place = tuple[str, int, int]
 """Topic, partition and offset: which record it is."""
 
 
+def call_reason(error: str) -> str:
+    """What the call failed by that made a score fail, whoever was asked.
+
+    >>> call_reason("judge_timeout"), call_reason("timeout")
+    ('timeout', 'timeout')
+    """
+    return error.removeprefix(JUDGE_PREFIX).removeprefix(EMBEDDING_PREFIX)
+
+
 def worth_another_batch(error: str | None) -> bool:
     """Whether a call that failed so, or a score's error, may well succeed later.
 
@@ -52,7 +61,7 @@ def worth_another_batch(error: str | None) -> bool:
     >>> worth_another_batch("http_400"), worth_another_batch(None)
     (False, False)
     """
-    reason = (error or "").removeprefix(JUDGE_PREFIX).removeprefix(EMBEDDING_PREFIX)
+    reason = call_reason(error or "")
     return reason in _WORTH_IT or reason.startswith("http_5")
 
 
@@ -75,10 +84,10 @@ class RequeueLimits:
 
     def pause_ms(self, tries: int, reason: str) -> int:
         """How long a sample waits that was tried so often, the last time in vain and why."""
-        if reason.removeprefix(JUDGE_PREFIX) == NOT_BEGUN:
+        if call_reason(reason) == NOT_BEGUN:
             return 0
         pause: int = min(self.longest_pause_ms, self.first_pause_ms << min(tries - 1, 30))
-        under_way = reason.removeprefix(JUDGE_PREFIX) == BATCH_DEADLINE
+        under_way = call_reason(reason) == BATCH_DEADLINE
         return max(pause, self.call_ms) if under_way else pause
 
 
@@ -98,7 +107,7 @@ class Failure:
     @property
     def tried(self) -> bool:
         """Whether it counts as a try."""
-        return self.reason.removeprefix(JUDGE_PREFIX) != NOT_BEGUN
+        return call_reason(self.reason) != NOT_BEGUN
 
 
 @dataclass(frozen=True, slots=True)

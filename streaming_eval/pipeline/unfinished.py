@@ -9,10 +9,10 @@ import pyarrow as pa
 from streaming_eval.inference.calls.batch_deadline import BATCH_DEADLINE, NOT_BEGUN
 from streaming_eval.inference.evaluate import SampleScore
 from streaming_eval.inference.requeue import (
-    JUDGE_PREFIX,
     Failure,
     Pending,
     Place,
+    call_reason,
     place,
     worth_another_batch,
 )
@@ -52,7 +52,7 @@ def _failure(scores: Sequence[SampleScore]) -> tuple[str, tuple[str, ...]] | Non
     if not failed:
         return None
     reasons = [row.score.error or "" for row in failed]
-    tried = [reason for reason in reasons if reason.removeprefix(JUDGE_PREFIX) != NOT_BEGUN]
+    tried = [reason for reason in reasons if call_reason(reason) != NOT_BEGUN]
     awaited = {_awaited(row) for row in failed} - {None}
     return [*tried, *reasons][0], tuple(sorted(key for key in awaited if key))
 
@@ -61,7 +61,8 @@ def _awaited(row: SampleScore) -> str | None:
     """The call that is still under way, if it is."""
     if row.score.error == BATCH_DEADLINE:
         return row.cache_key
-    return row.judge_cache_key if row.score.error == JUDGE_PREFIX + BATCH_DEADLINE else None
+    under_way = call_reason(row.score.error or "") == BATCH_DEADLINE
+    return row.judge_cache_key if under_way else None
 
 
 def unfinished_table(unfinished: Sequence[Failure]) -> pa.Table:
