@@ -46,7 +46,11 @@ PLAN = ScorePlan(
     0,
     BatchLimits(60.0, 5.0, 0.0, 0.1, None),
 )
-LIMITS = SinkLimits(1_000, 5, RequeueLimits(max_tries=2, first_pause_ms=0, longest_pause_ms=0))
+LIMITS = SinkLimits(
+    1_000,
+    5,
+    RequeueLimits(max_tries=2, first_pause_ms=0, longest_pause_ms=0, call_ms=60_000),
+)
 Record = tuple[str, int, int]  # sample id, partition, offset
 
 
