@@ -27,7 +27,8 @@ class Call:
         body_sha256: of the body as canonical JSON (sorted keys, no white space), or of the raw
             bytes when the body was not JSON.
         status: the HTTP status decided on; 0 for a connection reset.
-        fault: the deliberate fault, if any; with status 200, a malformed reply.
+        fault: the deliberate fault, if any; its status is what was to be said without it, where
+            the reply is not even HTTP.
     """
 
     time_ns: int

@@ -106,7 +106,7 @@ class RecordedEndpoint:
         if scratch is not None:
             scratch.cleanup()
 
-    def control(self, **values: float) -> Behaviour:
+    def control(self, **values: float | str) -> Behaviour:
         """Changes fields of the behaviour from the next call on and returns all of them.
 
         Raises:

@@ -21,6 +21,8 @@ _MALFORMED = (
     Fault.HTML_PAGE,
 )
 
+_Kinds = tuple[tuple[float, tuple[Fault, ...]], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -36,6 +38,7 @@ class Fates:
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._certain = None if behaviour.random else Fate(behaviour.latency_ms)
+        self._kinds = _kinds(behaviour)
         self._seed = struct.pack("<q", behaviour.seed)
         self._seen: Counter[str] = Counter()
 
@@ -47,7 +50,7 @@ class Fates:
         self._seen[body_sha256] = nth + 1
         draw = blake2b(f"{nth}:{body_sha256}".encode(), digest_size=24, key=self._seed).digest()
         slow, broken, kind = ((n + 0.5) / 2**64 for n in struct.unpack("<3Q", draw))
-        return Fate(_latency_ms(self._behaviour, slow), _fault(self._behaviour, broken, kind))
+        return Fate(_latency_ms(self._behaviour, slow), _fault(self._kinds, broken, kind))
 
 
 def _latency_ms(behaviour: Behaviour, uniform: float) -> float:
@@ -60,9 +63,18 @@ def _latency_ms(behaviour: Behaviour, uniform: float) -> float:
     return min(drawn, _LONGEST_TAILS * behaviour.latency_tail_ms)
 
 
-def _fault(behaviour: Behaviour, broken: float, kind: float) -> Fault | None:
-    if broken < behaviour.error_rate:
-        return _ERRORS[int(kind * len(_ERRORS))]
-    if broken < behaviour.error_rate + behaviour.malformed_rate:
-        return _MALFORMED[int(kind * len(_MALFORMED))]
+def _kinds(behaviour: Behaviour) -> _Kinds:
+    """Shares of the calls, and the faults that each share meets."""
+    return (
+        (behaviour.error_rate, _ERRORS),
+        (behaviour.malformed_rate, _MALFORMED),
+        (behaviour.fault_rate, behaviour.chosen_faults),
+    )
+
+
+def _fault(kinds: _Kinds, broken: float, kind: float) -> Fault | None:
+    for share, faults in kinds:
+        if broken < share:
+            return faults[int(kind * len(faults))]
+        broken -= share
     return None

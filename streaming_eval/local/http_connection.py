@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +16,7 @@ from streaming_eval.local.http_message import (
     MAX_HEAD_BYTES,
     BadRequest,
     Head,
+    Piece,
     Reply,
     read_head,
 )
@@ -29,7 +30,7 @@ _ENOUGH = MAX_HEAD_BYTES + MAX_BODY_BYTES
 
 @dataclass(slots=True)
 class InFlight:
-    """Requests whose reply is being waited for: now, and the most at any one time."""
+    """Requests whose reply takes time: now, and the most at any one time."""
 
     now: int = 0
     most: int = 0
@@ -47,7 +48,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         handle: gives the reply to a request at once; the connection waits out its delay.
-        in_flight: counts the requests of all connections that wait out a delay.
+        in_flight: counts the requests of all connections whose reply takes time.
     """
 
     def __init__(self, handle: Handler, in_flight: InFlight) -> None:
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._buffer = b""
         self._timer: asyncio.TimerHandle | None = None
+        self._pieces: Iterator[Piece] | None = None
         self._writable = True
         self._told_to_continue = False
 
@@ -64,21 +66,29 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._busy:
+            self._in_flight.leave()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-            self._in_flight.leave()
+        self._timer = self._pieces = None
 
     def pause_writing(self) -> None:
         self._writable = False
 
     def resume_writing(self) -> None:
         self._writable = True
+        if self._pieces is not None and self._timer is None:
+            self._send_pieces(self._pieces)
         self._advance()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a reply is under way that takes time."""
+        return self._timer is not None or self._pieces is not None
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        if self._timer is None and self._writable:
+        if not self._busy and self._writable:
             self._advance()
         if len(self._buffer) > _ENOUGH:
             self._transport.pause_reading()
@@ -86,7 +96,7 @@ class Connection(asyncio.Protocol):
     def _advance(self) -> None:
         """Serves what is complete in the buffer, until a delay or a full socket interrupts."""
         try:
-            while self._buffer and self._timer is None and self._writable and self._serve_one():
+            while self._buffer and not self._busy and self._writable and self._serve_one():
                 pass
         except BadRequest as error:
             self._buffer = b""
@@ -135,10 +145,30 @@ class Connection(asyncio.Protocol):
         if reply.reset:
             self._reset()
             return
+        if reply.pieces is not None:
+            self._in_flight.enter()
+            self._pieces = reply.pieces()
+            self._send_pieces(self._pieces)
+            return
         self._transport.write(reply.encode(keep_alive))
         if not keep_alive:
             self._buffer = b""
             self._transport.close()
+
+    def _send_pieces(self, pieces: Iterator[Piece]) -> None:
+        """Sends what is left of them, until a pause or a full socket interrupts."""
+        self._timer = None
+        while self._writable and self._pieces is not None:
+            piece = next(pieces, None)
+            if piece is None:
+                self._pieces, self._buffer = None, b""
+                self._in_flight.leave()
+                self._transport.close()
+                return
+            self._transport.write(piece.data)
+            if piece.pause_s:
+                self._timer = self._loop.call_later(piece.pause_s, self._send_pieces, pieces)
+                return
 
     def _reset(self) -> None:
         """Drops the connection so that the client sees a reset and not an orderly end."""

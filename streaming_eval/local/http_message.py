@@ -6,7 +6,7 @@ Bodies come with a Content-Length; chunked request bodies are refused with 411.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
@@ -48,12 +48,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes as they go over the wire, and the seconds to wait after them."""
+
+    data: bytes
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What is sent back.
 
     Attributes:
         delay_s: time to wait before sending, from the arrival of the request.
         reset: drop the connection instead of sending anything.
+        pieces: sent in place of all else, however wrong; then the connection ends.
     """
 
     status: int
@@ -62,6 +71,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     reset: bool = False
+    pieces: Callable[[], Iterator[Piece]] | None = None
 
     def encode(self, keep_alive: bool) -> bytes:
         """The bytes on the wire."""

@@ -105,8 +105,9 @@ class ModelApi:
         reply = Reply(
             HTTPStatus.OK, content, headers=self._limits(wire), delay_s=fate.latency_ms / 1000
         )
-        spoilt = spoil(reply, fate.fault, wire) if fate.fault else reply
-        return _Outcome(spoilt, chat.model, fate.fault)
+        if fate.fault is not None:
+            reply = spoil(reply, fate.fault, wire, self.behaviour.redirect_port)
+        return _Outcome(reply, chat.model, fate.fault)
 
     def _too_many(self, wire: WireFormat, wait_s: float) -> Reply:
         headers = {

@@ -25,11 +25,21 @@ def test_latency_has_the_median_and_the_tail_asked_for() -> None:
 
 
 def test_faults_come_at_their_rates_and_in_all_kinds() -> None:
-    fates = Fates(Behaviour(error_rate=0.1, malformed_rate=0.2))
+    behaviour = Behaviour(
+        error_rate=0.1, malformed_rate=0.2, fault_rate=0.15, faults="late,redirect,garbage"
+    )
+    fates = Fates(behaviour)
     found = Counter(fates.next(body).fault for body in BODIES)
     errors = [Fault.SERVER_ERROR, Fault.UNAVAILABLE, Fault.CONNECTION_RESET]
-    malformed = [fault for fault in Fault if fault not in errors]
-    for kinds, rate in ((errors, 0.1), (malformed, 0.2)):
+    malformed = [
+        Fault.TRUNCATED_JSON,
+        Fault.WRONG_CONTENT_TYPE,
+        Fault.EMPTY_CHOICES,
+        Fault.HTML_PAGE,
+    ]
+    chosen = [Fault.LATE, Fault.REDIRECT, Fault.GARBAGE]
+    assert found.keys() == {None, *errors, *malformed, *chosen}
+    for kinds, rate in ((errors, 0.1), (malformed, 0.2), (chosen, 0.15)):
         for kind in kinds:
             assert found[kind] / len(BODIES) == pytest.approx(rate / len(kinds), rel=0.15)
 
@@ -65,6 +75,9 @@ def test_another_seed_gives_other_fates() -> None:
         ({"latency_tail_share": 0.5, "latency_tail_ms": 1}, "latency_tail_share"),
         ({"latency_tail_share": 0.1, "latency_ms": 9, "latency_tail_ms": 9}, "latency_tail_ms"),
         ({"burst": 1.5}, "burst"),
+        ({"fault_rate": 0.1}, "a fault_rate needs faults"),
+        ({"fault_rate": 0.1, "faults": "late,latr"}, "latr unknown; allowed are server_error"),
+        ({"fault_rate": 0.1, "faults": 7}, "7 unknown"),
         ({"seed": 2**63}, "seed"),
     ],
 )
