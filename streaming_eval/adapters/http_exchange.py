@@ -151,7 +151,8 @@ class HttpExchange:
                 content = await read_at_most(self._max_reply_bytes, reply)
                 document = parse_object(reply, content)
         except InferenceError as error:
-            return error
+            # Its frames hold what was read of the reply, and no collector runs during a batch.
+            return error.with_traceback(None)
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             return self._broken(error)
         return JsonReply(document, (time.perf_counter() - started) * 1000)

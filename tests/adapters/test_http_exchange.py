@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import time
 import tracemalloc
@@ -118,6 +119,24 @@ async def test_the_status_of_an_error_counts_whatever_its_body(
     async with serving(always(reply, close=True)) as server:
         error = await failure(connect(server), server)
     assert (error.reason, error.message) == ("http_503", "")
+
+
+async def test_a_failed_call_holds_nothing_of_the_reply(connect: Connect) -> None:
+    """Errors live on in cycles until a collection, of which there is none during a batch."""
+    errors = []
+    async with serving(always(CHUNKED + b"20000\r\n" + b"x" * 2**17, close=True)) as server:
+        api = connect(server)
+        gc.disable()
+        tracemalloc.start()
+        try:
+            for _ in range(20):
+                errors.append(await failure(api, server))
+            held_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+    assert {error.reason for error in errors} == {"too_large"}
+    assert held_bytes < 10 * 2**16, "of twenty replies, each read beyond 64 KiB"
 
 
 async def never(_: Received, writer: asyncio.StreamWriter) -> None:
