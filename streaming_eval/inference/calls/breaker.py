@@ -48,7 +48,9 @@ class BreakerLimits:
 
     Attributes:
         failure_ratio: share of ill outcomes that opens it, in (0, 1].
-        least_outcomes: fewer than that many open nothing.
+        least_outcomes: fewer than that many open nothing; that many ill ones in a row open it,
+            however well the endpoint was before: calls that pause between their attempts would
+            take long to make up half of `most_outcomes`, and use them up meanwhile.
         most_outcomes: the newest that count.
         window_s: how long an outcome counts.
         first_pause_s: before the first probe, lengthened by up to half at random; each probe that
@@ -98,7 +100,7 @@ class Breaker:
         self.openings = self.refused = 0
         self._limits, self._clock, self._random = limits, clock, random
         self._outcomes: deque[tuple[float, bool]] = deque()
-        self._ill = 0
+        self._ill = self._ill_in_a_row = 0
         self._era = 0  # an outcome counts only in the state in which its attempt began
         self._pause_s = limits.first_pause_s
         self._probe_at = self._closed_at = clock()
@@ -189,13 +191,15 @@ class Breaker:
         now, limits = self._clock(), self._limits
         self._outcomes.append((now, ill))
         self._ill += ill
+        self._ill_in_a_row = self._ill_in_a_row + 1 if ill else 0
         while (
             len(self._outcomes) > limits.most_outcomes
             or self._outcomes[0][0] <= now - limits.window_s
         ):
             self._ill -= self._outcomes.popleft()[1]
         n = len(self._outcomes)
-        return n >= limits.least_outcomes and self._ill >= limits.failure_ratio * n
+        in_a_row = self._ill_in_a_row >= limits.least_outcomes
+        return n >= limits.least_outcomes and (in_a_row or self._ill >= limits.failure_ratio * n)
 
     def _open(self, *, again: bool) -> None:
         limits = self._limits
@@ -207,7 +211,7 @@ class Breaker:
 
     def _close(self) -> None:
         self._outcomes.clear()
-        self._ill = 0
+        self._ill = self._ill_in_a_row = 0
         self._closed_at = self._clock()
         self._turn(CircuitState.CLOSED)
 

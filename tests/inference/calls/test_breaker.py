@@ -95,17 +95,35 @@ def test_failures_of_long_ago_do_not_count() -> None:
     on_fake_time(work())
 
 
-def test_good_outcomes_of_a_calm_hour_do_not_outweigh_an_outage() -> None:
+def test_an_outage_after_a_calm_hour_opens_it_as_soon_as_one_at_the_start() -> None:
     async def work() -> None:
         circuit = breaker()
         well = circuit.guarded(FakeEndpoint(steady(0.01)).send)
         ill = circuit.guarded(FakeEndpoint(lambda *_: Reply(0.01, DOWN)).send)
         for _ in range(1_000):
             await outcome(well)
-        for _ in range(LIMITS.most_outcomes // 2):
+        for _ in range(LIMITS.least_outcomes):
             assert circuit.state is CircuitState.CLOSED
             await outcome(ill)
         assert circuit.state is CircuitState.OPEN
+
+    on_fake_time(work())
+
+
+def test_good_outcomes_of_a_calm_hour_do_not_outweigh_one_sign_of_life_in_ten() -> None:
+    async def work() -> None:
+        circuit = breaker()
+        well = circuit.guarded(FakeEndpoint(steady(0.01)).send)
+        ill = circuit.guarded(
+            FakeEndpoint(lambda n, _: Reply(0.01, DOWN if n % LIMITS.least_outcomes else None)).send
+        )
+        for _ in range(1_000):
+            await outcome(well)
+        calls = 0
+        while circuit.state is CircuitState.CLOSED:
+            await outcome(ill)
+            calls += 1
+        assert LIMITS.most_outcomes // 2 <= calls <= LIMITS.most_outcomes
 
     on_fake_time(work())
 
