@@ -33,7 +33,8 @@ class EndpointRoutes:
 
     `POST /control` takes any of `Behaviour`'s fields as a JSON object and answers, as does
     `GET /control`, with all of them. `GET /stats` tells the calls so far by status (0 is a reset
-    connection) and how many wait out their latency: now, and at most so far.
+    connection), how many replies take time: now, and at most so far, and how long each client
+    waited that went away without its reply.
     """
 
     def __init__(self, api: ModelApi, in_flight: InFlight) -> None:
@@ -88,6 +89,7 @@ class EndpointRoutes:
                 "by_status": {str(s): n for s, n in sorted(self._api.by_status.items())},
                 "in_flight": self._in_flight.now,
                 "max_in_flight": self._in_flight.most,
+                "given_up_after_s": self._in_flight.given_up_after_s,
             }
         )
 

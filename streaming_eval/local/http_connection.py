@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import orjson
@@ -30,10 +30,15 @@ _ENOUGH = MAX_HEAD_BYTES + MAX_BODY_BYTES
 
 @dataclass(slots=True)
 class InFlight:
-    """Requests whose reply takes time: now, and the most at any one time."""
+    """Requests whose reply takes time: now, and the most at any one time.
+
+    Attributes:
+        given_up_after_s: how long each client waited that went away without its reply.
+    """
 
     now: int = 0
     most: int = 0
+    given_up_after_s: list[float] = field(default_factory=list)
 
     def enter(self) -> None:
         self.now += 1
@@ -59,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._timer: asyncio.TimerHandle | None = None
         self._pieces: Iterator[Piece] | None = None
+        self._asked_at = 0.0
         self._writable = True
         self._told_to_continue = False
 
@@ -68,6 +74,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._busy:
             self._in_flight.leave()
+            self._in_flight.given_up_after_s.append(self._loop.time() - self._asked_at)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._pieces = None
@@ -129,6 +136,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(_CONTINUE)
 
     def _answer(self, reply: Reply, keep_alive: bool) -> None:
+        self._asked_at = self._loop.time()
         if reply.delay_s > 0:
             self._in_flight.enter()
             self._timer = self._loop.call_later(reply.delay_s, self._send_late, reply, keep_alive)

@@ -35,12 +35,20 @@ class SparkCluster:
         workers: how many.
         cores: of each worker.
         memory_mb: of each worker, for its executors.
+        apart: give each worker a loopback address of its own, which is a host of its own to Spark:
+            it runs no speculative copy on the host of the first attempt.
     """
 
     def __init__(
-        self, directory: Path, *, workers: int = 2, cores: int = 2, memory_mb: int = 2_048
+        self,
+        directory: Path,
+        *,
+        workers: int = 2,
+        cores: int = 2,
+        memory_mb: int = 2_048,
+        apart: bool = False,
     ) -> None:
-        self._directory = directory.resolve()
+        self._directory, self._apart = directory.resolve(), apart
         self._workers, self._cores, self._memory_mb = workers, cores, memory_mb
         self._port, self._ui_port = free_ports(2)
         self._stack = ExitStack()
@@ -74,26 +82,26 @@ class SparkCluster:
         self._stack.close()
 
     def _start(self) -> None:
-        address = ["--host", LOOPBACK]
         ports = ["--port", str(self._port), "--webui-port", str(self._ui_port)]
-        master = self._launch("master", f"{_DEPLOY}.master.Master", *address, *ports)
+        master = self._launch("master", LOOPBACK, f"{_DEPLOY}.master.Master", *ports)
         master.wait_until(lambda: self._alive_workers() is not None, _START_LIMIT_S)
         size = ["--cores", str(self._cores), "--memory", f"{self._memory_mb}m"]
         for number in range(self._workers):
             work = ["--work-dir", str(self._directory / f"work-{number}"), "--webui-port", "0"]
+            host = f"127.0.0.{2 + number}" if self._apart else LOOPBACK
             worker = f"{_DEPLOY}.worker.Worker"
             self.processes.append(
-                self._launch(f"worker-{number}", worker, *address, *size, *work, self.master)
+                self._launch(f"worker-{number}", host, worker, *size, *work, self.master)
             )
         master.wait_until(lambda: self._alive_workers() == self._workers, _START_LIMIT_S)
 
-    def _launch(self, name: str, main_class: str, *arguments: str) -> ServerProcess:
+    def _launch(self, name: str, host: str, main_class: str, *arguments: str) -> ServerProcess:
         home = Path(pyspark.__file__).parent
         java = [str(find_java()), "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-        command = [*java, "-cp", f"{home / 'jars'}/*", main_class, *arguments]
+        command = [*java, "-cp", f"{home / 'jars'}/*", main_class, "--host", host, *arguments]
         environment = {
             "SPARK_HOME": str(home),
-            "SPARK_LOCAL_IP": LOOPBACK,
+            "SPARK_LOCAL_IP": host,
             "SPARK_SCALA_VERSION": SCALA_BINARY,  # else it is guessed from a source tree
         }
         log = self._directory / f"{name}.log"

@@ -27,6 +27,9 @@ async def test_every_fault_ends_a_call_with_its_reason() -> None:
     assert _wish_s(found[Fault.RATE_LIMITED]) == 1
     assert _wish_s(found[Fault.RATE_LIMITED_SILENTLY]) is None
     assert stats["in_flight"] == 0, "who hung up is not waited for"
+    slow = [Fault.LATE, Fault.NO_ANSWER, Fault.SLOW_LORIS]
+    given_up = stats["given_up_after_s"]
+    assert given_up[: len(slow)] == pytest.approx([_TIME_LIMIT_S] * len(slow), rel=0.2)
 
 
 async def test_faults_come_together_and_are_named_in_the_control() -> None:
