@@ -50,7 +50,7 @@ check: $(INSTALLED) ## format, lint, types, import contracts
 bench: $(READY) ## the figures of docs/benchmarks.md; ARGS are those of benchmarks
 	@$(RUN) -m benchmarks $(ARGS)
 
-faults: $(READY) ## kills the job at many moments and compares with an undisturbed run
+faults: $(READY) ## breaks the running job in many ways; ARGS are those of tests.faults
 	@$(RUN) -m tests.faults $(ARGS)
 
 lock: $(INSTALLED) ## writes the locks anew, from pyproject.toml and versions.py

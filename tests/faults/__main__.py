@@ -18,11 +18,16 @@ from rich.table import Table
 from streaming_eval.errors import StreamingEvalError
 from streaming_eval.local.kafka_broker import KafkaBroker
 from tests.faults.checks import Checks
+from tests.faults.fault_endpoint_errors import endpoint_errors
 from tests.faults.fault_hostile import hostile
 from tests.faults.fault_kill import kill
+from tests.faults.fault_repeated_tasks import repeated_tasks
+from tests.faults.fault_replies import replies
 from tests.faults.fault_second_job import second_job
+from tests.faults.fault_shared_cache import shared_cache
 from tests.faults.fault_sigterm import sigterm
-from tests.faults.fault_workers import workers
+from tests.faults.fault_stuck import stuck
+from tests.faults.fault_workers import ill_workers, workers
 from tests.faults.job import JobError
 from tests.faults.options import Options
 from tests.faults.site import LARGEST_MESSAGE_BYTES, Site
@@ -33,6 +38,12 @@ FAULTS: Mapping[str, Callable[[Site, Options, Checks], None]] = MappingProxyType
         "sigterm": sigterm,
         "hostile": hostile,
         "workers": workers,
+        "ill-workers": ill_workers,
+        "endpoint-errors": endpoint_errors,
+        "stuck": stuck,
+        "replies": replies,
+        "repeated-tasks": repeated_tasks,
+        "shared-cache": shared_cache,
         "kill": kill,
     }
 )
@@ -46,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         given.samples,
         given.kills,
         given.seed,
+        given.scale,
         lambda text: console.print(f"  {text}", soft_wrap=True),
     )
     directory = Path(tempfile.mkdtemp(prefix="streaming-eval-faults-"))
@@ -85,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=random.randrange(1_000_000), help="of all draws"
     )
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the other runs")
     parser.add_argument("--only", choices=FAULTS, action="append", help="one fault; repeatable")
     parser.add_argument("--keep", action="store_true", help="leave tables and logs behind")
     return parser

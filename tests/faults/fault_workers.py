@@ -1,11 +1,12 @@
-"""SIGKILL of Python workers and of executors of a real standalone cluster, with calls in flight."""
+"""Python workers and executors of a real standalone cluster that die, hang or run out of memory."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -18,70 +19,93 @@ from tests.faults.compare import check_paid_once, check_scored_once
 from tests.faults.job import JobProcess
 from tests.faults.killing import IDLE
 from tests.faults.options import Options
+from tests.faults.processes import descendants, python_workers
 from tests.faults.progress import progress
 from tests.faults.site import Place, Site
 from tests.faults.topic import replayed, sample_ids
 from tests.faults.waiting import wait_until
 
-_SAMPLES = 6_000
 _IN_FLIGHT = 32
 _LATENCY_MS = 100.0
-_KILLS_OF_EACH = 3
+_ROUNDS = 3
 _LIMIT_S = 300.0
-_PAUSE_S = 3.0  # for the work to go on between two kills
+_PAUSE_S = 3.0  # for the work to go on between two of them
+_TIMEOUT_S = 2.0
+_HANGS_S = 4.0  # beyond the time limit of a request, and the answers wait in the socket
 
 Victims = Callable[[SparkCluster], list[int]]
+Harm = Callable[[int], None]
 
 
 def workers(site: Site, options: Options, checks: Checks) -> None:
     """Nothing is lost, and only calls in flight are paid twice, wherever tasks are tried again."""
-    topic = site.topic("faults.workers")
-    records = replayed(_SAMPLES, "w", seed=options.seed, step_ms=10, swap=False)
+    _run("workers", site, options, checks, _DEATHS)
+
+
+def ill_workers(site: Site, options: Options, checks: Checks) -> None:
+    """The same where workers live on, but cannot work for a while, or get no more memory."""
+    _run("ill-workers", site, options, checks, _ILLS)
+
+
+def _run(
+    name: str,
+    site: Site,
+    options: Options,
+    checks: Checks,
+    aims: Mapping[str, tuple[Victims, Harm]],
+) -> None:
+    topic = site.topic(f"faults.{name}")
+    samples = options.scaled(6_000)
+    records = replayed(samples, name, seed=options.seed, step_ms=10, swap=False)
     site.produce(topic, records)
     with (
-        SparkCluster(site.made("workers") / "spark") as cluster,
-        site.endpoint("workers", latency_ms=_LATENCY_MS) as endpoint,
+        SparkCluster(site.made(name) / "spark") as cluster,
+        site.endpoint(name, latency_ms=_LATENCY_MS) as endpoint,
     ):
         settings = {
             "spark.master": cluster.master,
             "spark.partitions": 4,
-            "kafka.max_records_per_trigger": 600,
+            "kafka.max_records_per_trigger": max(1, samples // 10),
             "endpoints.recorded.max_in_flight": _IN_FLIGHT,
+            "endpoints.recorded.request_timeout": f"{_TIMEOUT_S:g}s",
         }
-        place = site.place("workers", topic, endpoint, settings)
+        place = site.place(name, topic, endpoint, settings)
         with place.job(IDLE) as job:
-            kills_ns = _kill_all(cluster, place, endpoint, job, options)
+            harms_ns = _harm_all(aims, cluster, place, endpoint, job, options)
             checks.equal("exit code", job.wait(_LIMIT_S), 0)
-    checks.figure(f"{len(kills_ns)} kills, {', '.join(_AIMS)} in turn")
+    checks.figure(f"{len(harms_ns)} times, {', '.join(aims)} in turn")
     check_scored_once(checks, place, sample_ids(records))
-    check_paid_once(checks, place, in_flight=_IN_FLIGHT, kills_ns=kills_ns)
+    check_paid_once(checks, place, in_flight=_IN_FLIGHT, kills_ns=harms_ns)
 
 
-def _kill_all(
+def _harm_all(
+    aims: Mapping[str, tuple[Victims, Harm]],
     cluster: SparkCluster,
     place: Place,
     endpoint: RecordedEndpoint,
     job: JobProcess,
     options: Options,
 ) -> list[int]:
-    """Epoch nanoseconds of each kill."""
+    """Epoch nanoseconds of each time."""
 
     def calls_in_flight() -> bool:
         now = progress(place.root, endpoint)
         return now.score_done > done and now.in_flight > 0
 
-    kills_ns: list[int] = []
+    harms_ns: list[int] = []
     done = -1
-    for aim, victims in chain.from_iterable([_AIMS.items()] * _KILLS_OF_EACH):
+    for aim, (victims, harm) in chain.from_iterable([aims.items()] * _ROUNDS):
         wait_until(calls_in_flight, job, _LIMIT_S)
         done = progress(place.root, endpoint).score_done
         found = victims(cluster)
-        kills_ns.append(time.time_ns())
+        harms_ns.append(time.time_ns())
         for pid in found:
-            _kill(pid)
-        options.say(f"killed {len(found)} of {aim} after batch {done}")
+            with suppress(ProcessLookupError):
+                harm(pid)
         time.sleep(_PAUSE_S)
-    return kills_ns
+        left = sum(Path(f"/proc/{pid}").exists() for pid in found)
+        options.say(f"{aim}: {len(found)} found, {left} left, after batch {done}")
+    return harms_ns
 
 
 def _executor(cluster: SparkCluster) -> list[int]:
@@ -89,7 +113,7 @@ def _executor(cluster: SparkCluster) -> list[int]:
     executors = [
         pid
         for worker in cluster.processes
-        for pid, command in _descendants(worker.pid)
+        for pid, command in descendants(worker.pid)
         if "CoarseGrainedExecutorBackend" in command and "java" in command.split("\0")[0]
     ]
     return sorted(executors)[:1]
@@ -97,47 +121,37 @@ def _executor(cluster: SparkCluster) -> list[int]:
 
 def _python_workers(cluster: SparkCluster) -> list[int]:
     """All Python workers of one executor; not the daemon that they are forked from."""
-    for executor in _executor(cluster):
-        family = _descendants(executor)
-        daemons = {pid for pid, command in family if "pyspark.daemon" in command}
-        return [pid for pid in daemons if _parent(pid) in daemons]
-    return []
-
-
-_AIMS: Mapping[str, Victims] = MappingProxyType(
-    {"the Python workers of one executor": _python_workers, "one executor": _executor}
-)
-
-
-def _descendants(ancestor: int) -> list[tuple[int, str]]:
-    """(pid, command line) of each process below `ancestor`."""
-    parents = {pid: _parent(pid) for pid in _pids()}
-    family, found = {ancestor}, {ancestor}
-    while found:
-        found = {pid for pid, parent in parents.items() if parent in found}
-        family |= found
-    return [(pid, _command(pid)) for pid in family - {ancestor}]
-
-
-def _pids() -> Iterator[int]:
-    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-    except OSError:
-        return None
-    return int(after_name.split()[1])
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
+    return [pid for executor in _executor(cluster) for pid in python_workers(executor)]
 
 
 def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+
+
+def _hang(pid: int) -> None:
+    """Stops it for longer than it waits for a reply."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(_HANGS_S)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _starve(pid: int) -> None:
+    """Lets it have no more memory than it has."""
+    _, most = resource.prlimit(pid, resource.RLIMIT_AS)
+    resource.prlimit(pid, resource.RLIMIT_AS, (0, most))
+
+
+_DEATHS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
+    {
+        "the Python workers of one executor killed": (_python_workers, _kill),
+        "one executor killed": (_executor, _kill),
+    }
+)
+_ILLS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
+    {
+        "the Python workers of one executor hanging": (_python_workers, _hang),
+        "the Python workers of one executor without memory": (_python_workers, _starve),
+    }
+)

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
-_COMMAND = (sys.executable, "-m", "streaming_eval.cli", "run")
+PRODUCT = "streaming_eval.cli"
 _POLL_S = 0.02
 _LAST_BREATH_S = 5.0
 _STAT_STATE, _STAT_SESSION = 0, 3  # fields of /proc/PID/stat after the name
@@ -29,14 +30,24 @@ class JobProcess:
     Args:
         options: of `streaming-eval run`.
         log: file to which its output is appended.
+        program: module that takes the options of `streaming-eval`.
+        environment: variables above those of this process.
     """
 
-    def __init__(self, options: list[str], log: Path) -> None:
+    def __init__(
+        self,
+        options: list[str],
+        log: Path,
+        *,
+        program: str = PRODUCT,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(
-                [*_COMMAND, *options],
+                [sys.executable, "-m", program, "run", *options],
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -54,6 +65,11 @@ class JobProcess:
         trace: TracebackType | None,
     ) -> None:
         self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Of the driver."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:

@@ -14,10 +14,16 @@ class Options:
         samples: of the killed run.
         kills: of that run.
         seed: of samples, moments and mixtures.
+        scale: size of the other runs, against that which they were made for.
         say: told what happens meanwhile.
     """
 
     samples: int
     kills: int
     seed: int
+    scale: float
     say: Callable[[str], None]
+
+    def scaled(self, count: int) -> int:
+        """So many at a scale of one; never fewer than eight."""
+        return max(8, round(count * self.scale))

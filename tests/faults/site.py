@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -16,7 +17,7 @@ from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.local.kafka_broker import KafkaBroker
 from streaming_eval.local.sample_replay import TopicRecord
 from streaming_eval.local.topic_writer import TopicWriter
-from tests.faults.job import JobProcess
+from tests.faults.job import PRODUCT, JobProcess
 
 PARTITIONS = 2
 LARGEST_MESSAGE_BYTES = 4_194_304
@@ -42,7 +43,8 @@ class Place:
 
     def tables(self) -> Tables:
         """The tables as they are now."""
-        return Tables(self.root)
+        shared = self.settings.get("storage.responses")
+        return Tables(self.root, places={"responses": Path(str(shared))} if shared else {})
 
     def read(self, table: str) -> pa.Table:
         """A whole table."""
@@ -52,11 +54,17 @@ class Place:
         """Every call that the endpoint saw."""
         return read_calls(self.call_log)
 
-    def job(self, *options: str) -> JobProcess:
-        """Starts the job."""
+    def job(
+        self,
+        *options: str,
+        program: str = PRODUCT,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> JobProcess:
+        """Starts the job, or another program with the same options, in `environment`."""
         changes = [f"--set={key}={value}" for key, value in self.settings.items()]
         command = ["--config", str(self.configuration), *changes, *options]
-        return JobProcess(command, self.directory / "job.log")
+        log = self.directory / "job.log"
+        return JobProcess(command, log, program=program, environment=environment)
 
 
 class Site:

@@ -13,6 +13,8 @@ import pytest
 from tests.faults.checks import Checks
 from tests.faults.job import JobError, JobProcess, session_members
 from tests.faults.moments import AIMS, BEFORE_THE_FIRST_BATCH, EARLY_S, schedule
+from tests.faults.options import Options
+from tests.faults.processes import forget_peak, peak_bytes, resident_bytes
 from tests.faults.topic import EPOCH_MS, replayed, sample_ids
 
 
@@ -85,3 +87,19 @@ def test_the_members_of_a_session_are_found_in_whatever_group_they_are() -> None
         for pid in members:
             os.kill(pid, signal.SIGKILL)
     assert len(members) == 2
+
+
+def test_a_peak_of_memory_is_seen_after_it_is_over_until_it_is_forgotten() -> None:
+    forget_peak(os.getpid())
+    before = resident_bytes(os.getpid())
+    taken = bytearray(b"x") * 2**27
+    del taken
+    assert peak_bytes(os.getpid()) - before > 2**26
+    forget_peak(os.getpid())
+    assert peak_bytes(os.getpid()) - before < 2**26
+    assert resident_bytes(-1) == 0
+
+
+def test_a_scenario_is_never_scaled_to_nothing() -> None:
+    options = Options(samples=1, kills=1, seed=1, scale=0.1, say=print)
+    assert [options.scaled(n) for n in (1_000, 10)] == [100, 8]
