@@ -176,6 +176,9 @@ class Tables:
 
     def _tend(self, name: str) -> None:
         table = self._tables[name]
+        # Another job may have compacted since. To compact the same files again would bring their
+        # rows back: the library commits that without a conflict.
+        table.update_incremental()
         for commits, size in _COMPACTIONS:
             if table.version() - self._compacted[name, size] >= commits:
                 table.optimize.compact(target_size=size)

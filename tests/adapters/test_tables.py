@@ -205,6 +205,20 @@ def test_many_small_files_become_few_and_nothing_else_changes(
     assert not tables.append("scores", some("again"), "app", 4), "it still knows its commits"
 
 
+def test_a_second_compaction_by_another_brings_no_row_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its handle may be as old as its last look: the first compaction has come since."""
+    monkeypatch.setattr(tables_module, "_COMPACTIONS", ((3, 1_024 * 1_024),))
+    one, other = Tables(tmp_path), Tables(tmp_path)
+    for n in range(4):
+        one.append("scores", some(f"s{n}"), "query", n)
+    assert other.version("scores") == 4
+    one.tend(["scores"])
+    other.tend(["scores"])
+    assert ids(Tables(tmp_path)) == ["s0", "s1", "s2", "s3"]
+
+
 def test_dead_files_are_deleted_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s, vacuumed_at_s = [0.0], []
 
