@@ -27,7 +27,7 @@ from tests.faults.fault_second_job import second_job
 from tests.faults.fault_shared_cache import shared_cache
 from tests.faults.fault_sigterm import sigterm
 from tests.faults.fault_stuck import stuck
-from tests.faults.fault_workers import ill_workers, workers
+from tests.faults.fault_workers import hanging_workers, workers
 from tests.faults.job import JobError
 from tests.faults.options import Options
 from tests.faults.site import LARGEST_MESSAGE_BYTES, Site
@@ -38,7 +38,7 @@ FAULTS: Mapping[str, Callable[[Site, Options, Checks], None]] = MappingProxyType
         "sigterm": sigterm,
         "hostile": hostile,
         "workers": workers,
-        "ill-workers": ill_workers,
+        "hanging-workers": hanging_workers,
         "endpoint-errors": endpoint_errors,
         "stuck": stuck,
         "replies": replies,
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         lambda text: console.print(f"  {text}", soft_wrap=True),
     )
     directory = Path(tempfile.mkdtemp(prefix="streaming-eval-faults-"))
-    table = Table("fault", "", "seconds", "figures, then what failed")
+    table = Table("fault", "", "seconds")
     failed = 0
     with KafkaBroker(directory / "kafka", message_max_bytes=LARGEST_MESSAGE_BYTES) as broker:
         site = Site(directory, broker)
@@ -70,9 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
             began, checks = time.monotonic(), _run(name, site, options)
             failed += bool(checks.failures)
             verdict = "[bold red]FAIL[/]" if checks.failures else "[green]PASS[/]"
-            told = "\n".join([*checks.figures, *(f"! {text}" for text in checks.failures)])
-            table.add_row(name, verdict, f"{time.monotonic() - began:.0f}", told)
-    console.print(table, markup=True)
+            for text in [*checks.figures, *(f"! {text}" for text in checks.failures)]:
+                console.print(f"  {text}", soft_wrap=True, markup=False)
+            console.print(f"{name}: {verdict}")
+            table.add_row(name, verdict, f"{time.monotonic() - began:.0f}")
+    console.print(table)
     console.print(f"seed {options.seed}, {options.samples:,} samples, {options.kills} kills")
     if failed or given.keep:
         console.print(f"everything is in {directory}")

@@ -76,7 +76,8 @@ def _check_ends(checks: Checks, fed: FedJob, good: list[str], bad: list[str]) ->
     wanted: Counter[str | None] = Counter()
     for fault in _FINAL:
         wanted[REASONS[fault]] += calls[fault]
-    repeated = {REASONS[fault] for fault in _REPEATED}
+    # What is not HTTP ends the connection, which may show first.
+    repeated = {"connection", *(REASONS[fault] for fault in _REPEATED)}
     final = Counter({reason: n for reason, n in reasons.items() if reason not in repeated})
     checks.equal("samples by final reason", final, wanted)
     kept = fed.place.read("responses").num_rows

@@ -1,9 +1,8 @@
-"""Python workers and executors of a real standalone cluster that die, hang or run out of memory."""
+"""Python workers and executors of a real standalone cluster that die or stand still."""
 
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -42,9 +41,9 @@ def workers(site: Site, options: Options, checks: Checks) -> None:
     _run("workers", site, options, checks, _DEATHS)
 
 
-def ill_workers(site: Site, options: Options, checks: Checks) -> None:
-    """The same where workers live on, but cannot work for a while, or get no more memory."""
-    _run("ill-workers", site, options, checks, _ILLS)
+def hanging_workers(site: Site, options: Options, checks: Checks) -> None:
+    """The same where workers stand still for a while and then go on."""
+    _run("hanging-workers", site, options, checks, _PAUSES)
 
 
 def _run(
@@ -137,21 +136,12 @@ def _hang(pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _starve(pid: int) -> None:
-    """Lets it have no more memory than it has."""
-    _, most = resource.prlimit(pid, resource.RLIMIT_AS)
-    resource.prlimit(pid, resource.RLIMIT_AS, (0, most))
-
-
 _DEATHS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
     {
         "the Python workers of one executor killed": (_python_workers, _kill),
         "one executor killed": (_executor, _kill),
     }
 )
-_ILLS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
-    {
-        "the Python workers of one executor hanging": (_python_workers, _hang),
-        "the Python workers of one executor without memory": (_python_workers, _starve),
-    }
+_PAUSES: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
+    {"the Python workers of one executor stopped": (_python_workers, _hang)}
 )
