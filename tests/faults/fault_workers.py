@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -38,21 +39,26 @@ Harm = Callable[[int], None]
 
 def workers(site: Site, options: Options, checks: Checks) -> None:
     """Nothing is lost, and only calls in flight are paid twice, wherever tasks are tried again."""
-    _run("workers", site, options, checks, _DEATHS)
+    _run(site, options, checks, _Scenario("workers", _DEATHS, {}))
 
 
 def hanging_workers(site: Site, options: Options, checks: Checks) -> None:
     """The same where workers stand still for a while and then go on."""
-    _run("hanging-workers", site, options, checks, _PAUSES)
+    shorter = {"endpoints.recorded.request_timeout": f"{_TIMEOUT_S:g}s"}
+    _run(site, options, checks, _Scenario("hanging-workers", _PAUSES, shorter))
 
 
-def _run(
-    name: str,
-    site: Site,
-    options: Options,
-    checks: Checks,
-    aims: Mapping[str, tuple[Victims, Harm]],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Scenario:
+    """Who is harmed and how, by name, and settings above the usual."""
+
+    name: str
+    aims: Mapping[str, tuple[Victims, Harm]]
+    settings: Mapping[str, object]
+
+
+def _run(site: Site, options: Options, checks: Checks, scenario: _Scenario) -> None:
+    name, aims = scenario.name, scenario.aims
     topic = site.topic(f"faults.{name}")
     samples = options.scaled(6_000)
     records = replayed(samples, name, seed=options.seed, step_ms=10, swap=False)
@@ -66,7 +72,7 @@ def _run(
             "spark.partitions": 4,
             "kafka.max_records_per_trigger": max(1, samples // 10),
             "endpoints.recorded.max_in_flight": _IN_FLIGHT,
-            "endpoints.recorded.request_timeout": f"{_TIMEOUT_S:g}s",
+            **scenario.settings,
         }
         place = site.place(name, topic, endpoint, settings)
         with place.job(IDLE) as job:
