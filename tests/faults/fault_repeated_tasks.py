@@ -48,7 +48,7 @@ def repeated_tasks(site: Site, options: Options, checks: Checks) -> None:
 def _check_attempts(checks: Checks, place: Place) -> None:
     """That there was trouble at all."""
     second: Counter[int] = Counter()
-    for file in attempts_at(place.root).iterdir():
+    for file in attempts_at(place.root).glob("*"):
         batch, _, attempt = map(int, file.name.split("-"))
         second[batch % 3] += attempt > 0
     checks.figure(

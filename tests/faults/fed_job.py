@@ -25,6 +25,9 @@ _SETTINGS: Mapping[str, object] = MappingProxyType(
         "scorers": '[{"kind": "contains"}]',
         "comparisons": "[]",
         "segments": "{}",
+        # What a sample meets is final, and no batch ends before its last call.
+        "batches.max_tries": 1,
+        "batches.straggler_share": 0,
         "spark.master": "local[2,4]",
         "spark.driver_memory": "1g",
     }

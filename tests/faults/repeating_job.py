@@ -18,16 +18,16 @@ import pyarrow as pa
 from pyspark import TaskContext
 
 from streaming_eval.cli import app
-from streaming_eval.pipeline import score_sink, session
+from streaming_eval.pipeline import session, workers
 from streaming_eval.pipeline.worker import BatchContext, Mapper, ScorePlan, evaluate_partition
 
 FAILS, LINGERS = 1, 2  # batch number modulo 3
-_LINGERS_S = 30.0
+_LINGERS_S = 60.0
 # A task of the monitor is over sooner. One that is killed while it has state takes its executor
 # with it (Spark 4.2: an uncaught exception of `stateConnectionListenerThread`).
 _SPECULATION = {
     "spark.speculation": "true",
-    "spark.speculation.minTaskRuntime": "5s",
+    "spark.speculation.minTaskRuntime": "10s",
     "spark.speculation.interval": "100ms",
     "spark.speculation.quantile": "0.1",
     "spark.speculation.multiplier": "1.1",
@@ -67,7 +67,7 @@ def troubled(plan: ScorePlan, context: BatchContext) -> Mapper:
 def main() -> None:
     """Runs the job with trouble and speculation."""
     session.GUARANTEES = MappingProxyType({**session.GUARANTEES, **_SPECULATION})
-    vars(score_sink)["evaluate_partition"] = troubled
+    vars(workers)["evaluate_partition"] = troubled
     app()
 
 
