@@ -25,7 +25,7 @@ def stuck(site: Site, options: Options, checks: Checks) -> None:
         settings = {
             "endpoints.recorded.max_in_flight": 32,
             "endpoints.recorded.deadline": f"{_DEADLINE_S:g}s",
-            "endpoints.recorded.request_timeout": f"{10 * _DEADLINE_S:g}s",
+            "endpoints.recorded.request_timeout": f"{_DEADLINE_S:g}s",
         }
         fed = FedJob(site, "stuck", endpoint, settings)
         with fed.start() as job:
@@ -58,7 +58,9 @@ def _check_ends(
     checks.expect(
         len(rare) <= ill - len(all_of_them), f"{fault.value} failed those that had answers"
     )
-    checks.expect(set(rare + always) <= {"deadline"}, f"reasons: {Counter(rare + always)}")
+    checks.expect(
+        set(rare + always) <= {"deadline", "timeout"}, f"reasons: {Counter(rare + always)}"
+    )
 
 
 def _check_deadline(checks: Checks, waits_s: Sequence[float]) -> None:
