@@ -30,6 +30,7 @@ def inference() -> models.Dashboard:
             ("Health", [_circuits(), _openings(), _outcomes(), _durations()]),
             ("Load", [_in_flight(), _quota(), _quota_share()]),
             ("Cache and hedging", [_saved_tokens(), _saved_seconds(), _hedges()]),
+            ("Budgets and waiting", [_budgets(), _sampling(), _pending()]),
         ),
     )
 
@@ -167,3 +168,34 @@ def _hedges() -> timeseries.Panel:
     )
     expr = _rate("hedges_total", "endpoint, outcome")
     return lines(about, Query(expr, "{{endpoint}} {{outcome}}"))
+
+
+def _budgets() -> timeseries.Panel:
+    about = About(
+        "Left of the budgets",
+        "Share of each budget that is left until its UTC hour or day ends; empty without budgets.",
+        "percentunit",
+        _THIRD,
+    )
+    expr = 'streaming_eval_budget_remaining_ratio{job="$job"}'
+    return lines(about, Query(expr, "{{unit}} per {{per}}, {{model}}"))
+
+
+def _sampling() -> timeseries.Panel:
+    about = About(
+        "Samples asked about",
+        "Probability with which the samples of the last batch were put to models under a budget.",
+        "percentunit",
+        _THIRD,
+    )
+    return lines(about, Query('streaming_eval_sampling_ratio{job="$job"}', "sampling rate"))
+
+
+def _pending() -> timeseries.Panel:
+    about = About(
+        "Samples that wait",
+        "For an answer that is late or failed for a passing reason; they are tried again.",
+        "short",
+        _THIRD,
+    )
+    return lines(about, Query('streaming_eval_pending_samples{job="$job"}', "waiting"))

@@ -117,6 +117,7 @@ def test_rules_are_healthy(prometheus: PrometheusApi) -> None:
         ("StreamingEvalQualityRegressed", "ok", ""),
         ("StreamingEvalEvaluatorSilent", "ok", ""),
         ("StreamingEvalCircuitOpen", "ok", ""),
+        ("StreamingEvalBudgetSpent", "ok", ""),
     }
 
 

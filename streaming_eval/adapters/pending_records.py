@@ -42,6 +42,7 @@ class PendingRecords:
         self._appended = 0
         self._waiting: dict[Place, Pending] = {}
         self._awaited: defaultdict[str, set[Place]] = defaultdict(set)
+        self._missing: dict[Place, set[str]] = {}
         self._hurried: set[Place] = set()
 
     def load(self) -> None:
@@ -86,6 +87,8 @@ class PendingRecords:
             self._appended += rows.num_rows
         self.enter(verdict)
         for where in verdict.held & failed.keys():
+            if failed[where].awaited:
+                self._missing[where] = set(failed[where].awaited)
             for key in failed[where].awaited:
                 self._awaited[key].add(where)
 
@@ -94,16 +97,22 @@ class PendingRecords:
         for entry in verdict.entries:
             where = place(entry.record)
             self._hurried.discard(where)
+            self._missing.pop(where, None)
             if entry.settled:
                 self._waiting.pop(where, None)
             else:
                 self._waiting[where] = entry
 
     def answered(self, keys: Iterable[str]) -> None:
-        """Answers have come: who waited for one of them need not wait any longer."""
-        if self._awaited:
-            for key in keys:
-                self._hurried |= self._awaited.pop(key, set()) & self._waiting.keys()
+        """Answers have come: who waited for no others need not wait any longer."""
+        if not self._awaited:
+            return
+        for key in keys:
+            for where in self._awaited.pop(key, ()):
+                missing = self._missing.get(where, set())
+                missing.discard(key)
+                if not missing and where in self._waiting:
+                    self._hurried.add(where)
 
     def tend(self) -> None:
         """Compacts the table, and rewrites it when most of it is history."""
@@ -112,6 +121,7 @@ class PendingRecords:
         self._tables.tend((_TABLE,))
         if not self._waiting or len(self._awaited) > _MOST_AWAITED:
             self._awaited.clear()  # who waited for these waits for his time instead
+            self._missing.clear()
 
     def _of(self, application: str, batch: int) -> pa.Table:
         mine: list[tuple[str, str, object]] = [

@@ -73,7 +73,7 @@ class RequeueLimits:
         max_tries: how often it is tried at most, the first time included, at least 1.
         first_pause_ms: after the first; doubled after each further one.
         longest_pause_ms: what doubling ends at.
-        call_ms: how long a call may take that was under way when its batch ended: by then it is
+        call_ms: how long a call may take that is under way when its batch ends: by then it is
             answered or over, and asking again is no second payment.
     """
 
@@ -82,13 +82,13 @@ class RequeueLimits:
     longest_pause_ms: int
     call_ms: int = 0
 
-    def pause_ms(self, tries: int, reason: str) -> int:
-        """How long a sample waits that was tried so often, the last time in vain and why."""
-        if call_reason(reason) == NOT_BEGUN:
+    def pause_ms(self, tries: int, failure: Failure) -> int:
+        """How long a sample waits that was tried so often, the last time in vain."""
+        if not failure.tried:
             return 0
-        pause: int = min(self.longest_pause_ms, self.first_pause_ms << min(tries - 1, 30))
-        under_way = call_reason(reason) == BATCH_DEADLINE
-        return max(pause, self.call_ms) if under_way else pause
+        doublings = min(max(0, tries - 1), 30)
+        pause: int = min(self.longest_pause_ms, self.first_pause_ms << doublings)
+        return max(pause, self.call_ms) if failure.awaited else pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +232,16 @@ def verdict(
 
 
 def _waits(known: Pending, failure: Failure, now_ms: int, limits: RequeueLimits) -> Pending:
-    tries = known.tries + failure.tried
+    # Left behind for the first time, it has not failed: its answer is on the way.
+    on_the_way = bool(failure.awaited) and not known.reason
+    tries = known.tries + (failure.tried and not on_the_way)
     return replace(
         known,
         record=failure.record,
         batches=known.batches + 1,
         tries=tries,
         reason=failure.reason,
-        not_before_ms=now_ms + limits.pause_ms(tries, failure.reason),
+        not_before_ms=now_ms + limits.pause_ms(tries, failure),
     )
 
 

@@ -9,6 +9,7 @@ from streaming_eval.pipeline.score_sink import SinkLimits
 from streaming_eval.settings import Settings
 
 _CHECK_S = 0.1
+_ARRIVING_MS = 1_000
 _KEEPING_NOTHING = (CachePolicy.OFF, CachePolicy.READ_ONLY)
 
 
@@ -31,7 +32,7 @@ def batch_limits(settings: Settings) -> BatchLimits:
 def sink_limits(settings: Settings) -> SinkLimits:
     """How many samples there may be at once, in a batch and in waiting."""
     batches = settings.batches
-    deadlines = (endpoint.deadline for endpoint in settings.endpoints.values())
+    timeouts = (endpoint.request_timeout for endpoint in settings.endpoints.values())
     return SinkLimits(
         records=settings.kafka.max_records_per_trigger,
         pending=batches.max_pending,
@@ -39,6 +40,7 @@ def sink_limits(settings: Settings) -> SinkLimits:
             max_tries=batches.max_tries,
             first_pause_ms=batches.first_pause,
             longest_pause_ms=batches.longest_pause,
-            call_ms=max(deadlines, default=0),
+            # A call that outlasts its batch is not repeated, so its attempt under way is its last.
+            call_ms=max(timeouts, default=0) + _ARRIVING_MS,
         ),
     )

@@ -34,9 +34,11 @@ def again(entry: Pending, reason: str = "dns") -> Pending:
     return later
 
 
-def first_failure(reason: str, limits: RequeueLimits = LIMITS) -> Pending:
+def first_failure(
+    reason: str, limits: RequeueLimits = LIMITS, awaited: tuple[str, ...] = ()
+) -> Pending:
     """The entry of a sample that was tried for the first time, in vain."""
-    failed = {place(record(7)): Failure(record(7), reason)}
+    failed = {place(record(7)): Failure(record(7), reason, awaited)}
     (entry,) = verdict(failed, {}, NOW_MS, limits, rate=0.5).entries
     return entry
 
@@ -107,17 +109,26 @@ def test_a_sample_nobody_was_asked_about_has_lost_no_try_and_no_time(reason: str
     assert (entry.tries, entry.not_before_ms) == (0, NOW_MS)
 
 
-def test_such_a_sample_goes_on_waiting_by_the_entry_it_has() -> None:
+def test_a_sample_that_is_left_behind_loses_a_try_only_when_no_answer_comes() -> None:
+    once = RequeueLimits(1, 1_000, 3_000, call_ms=60_000)
+    entry = first_failure("batch_deadline", once, ("a key",))
+    assert entry.tries == 0
+    failed = {place(record(7)): Failure(record(7), "batch_deadline", ("a key",))}
+    (settled,) = verdict(failed, {place(record(7)): entry}, NOW_MS, once).entries
+    assert settled.settled
+
+
+def test_a_sample_nobody_was_asked_about_goes_on_waiting_by_the_entry_it_has() -> None:
     entry = first_failure("not_begun")
     where = place(entry.record)
     waits = verdict({where: Failure(record(7), "not_begun")}, {where: entry}, NOW_MS, LIMITS)
     assert waits == Verdict((), frozenset({where}))
 
 
-@pytest.mark.parametrize("reason", ["batch_deadline", "judge_batch_deadline"])
+@pytest.mark.parametrize("reason", ["batch_deadline", "judge_batch_deadline", "http_500"])
 def test_a_call_under_way_has_the_time_it_may_take(reason: str) -> None:
     limits = RequeueLimits(4, 1_000, 3_000, call_ms=60_000)
-    entry = first_failure(reason, limits)
+    entry = first_failure(reason, limits, ("a key",))
     assert entry.not_before_ms == NOW_MS + 60_000
     records = {place(entry.record): entry}
     assert due(records, NOW_MS, limits, 9) == {}

@@ -28,7 +28,7 @@ VALUES = {
 OF_ONE_MODEL = "Mean of $model"
 # No call is ever repeated on a healthy endpoint, so the reasons of repeats are not known; the job
 # has no quota, and asks nobody twice.
-EMPTY_WHEN_ALL_IS_WELL = ("retries", "quota", "hedges")
+EMPTY_WHEN_ALL_IS_WELL = ("retries", "quota", "hedges", "budget")
 RATE_PER_S = 60.0
 BASELINE_SAMPLES = 300
 WATCHED = 'model="assistant",segment="__all__",scorer="contains"'

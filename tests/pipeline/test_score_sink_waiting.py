@@ -174,7 +174,7 @@ def put_off_number_1(job: Job, awaited: str) -> None:
 def test_no_batch_begins_while_too_many_wait(tmp_path: Path) -> None:
     job = Job(tmp_path)
     many = [("w", 0, offset) for offset in range(LIMITS.pending)]
-    run(job, 0, ("unfinished", unfinished(*many, reason="batch_deadline")))
+    run(job, 0, ("unfinished", unfinished(*many, awaited="a key")))
     fresh = Work([("scores", scored(A))])
     cast("Any", fresh).sparkSession = Spark()
     pauses: list[float] = []
