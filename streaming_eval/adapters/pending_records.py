@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -131,19 +131,26 @@ class PendingRecords:
         return self._tables.read(_TABLE, filters=mine)
 
     def _tidy(self) -> None:
-        """Keeps what waits, and each application's last entries, which a repeated batch needs."""
+        """Keeps what waits, and what a repeated batch needs."""
         self._appended = 0
         rows = self._tables.read(_TABLE)
-        entries = pending_entries(rows)
-        last = waiting(entries)
-        batches = list(
-            zip(*(rows[n].to_pylist() for n in ("application", "batch_id")), strict=True)
-        )
-        newest = dict(sorted(batches))
-        keep = [
-            last.get(place(entry.record)) is entry or newest[application] == batch
-            for entry, (application, batch) in zip(entries, batches, strict=True)
-        ]
+        names = ("application", "batch_id")
+        batches = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+        keep = _needed(pending_entries(rows), batches)
         if not all(keep):
             self._tables.replace(_TABLE, rows.filter(pa.array(keep)))
             _LOG.info("%d of %d rows of pending were history", keep.count(False), len(keep))
+
+
+def _needed(entries: Sequence[Pending], batches: Sequence[tuple[str, int]]) -> list[bool]:
+    """Which entries wait, are of an application's last batch, or are what that batch had taken.
+
+    A batch that a kill has interrupted is repeated with what it had taken, and the entries by which
+    it settled that hold no bytes.
+    """
+    needed = {id(entry) for entry in waiting(entries).values()}
+    for newest in dict(sorted(set(batches))).items():
+        own = [e for e, batch in zip(entries, batches, strict=True) if batch == newest]
+        others = (e for e, batch in zip(entries, batches, strict=True) if batch != newest)
+        needed |= {id(entry) for entry in (*own, *taken_before(own, waiting(others)).values())}
+    return [id(entry) in needed for entry in entries]
