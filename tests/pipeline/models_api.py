@@ -13,11 +13,15 @@ Answer = Callable[[str, str], str | None]
 
 
 class ModelsApi:
-    """Answers every request by `answer(model, question)`; None is a refusal (400)."""
+    """Answers every request by `answer(model, question)`; None is a refusal (400).
+
+    Whoever asks a question that is held waits until `release`.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.asked: list[tuple[str, str]] = []
+        self._held: dict[str, threading.Event] = {}
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,9 +48,19 @@ class ModelsApi:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
+    def hold(self, question: str) -> None:
+        """Leaves this question unanswered for now."""
+        self._held[question] = threading.Event()
+
+    def release(self, question: str) -> None:
+        """Answers whoever waits for it, and whoever asks from now on."""
+        self._held[question].set()
+
     def reply(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, object]]:
         question = body["messages"][-1]["content"]
         self.asked.append((body["model"], question))
+        if question in self._held:
+            self._held[question].wait()
         text = self.answer(body["model"], question)
         if text is None:
             return 400, {"error": {"message": "no"}}
@@ -62,6 +76,8 @@ class ModelsApi:
         try:
             yield self
         finally:
+            for held in self._held.values():
+                held.set()
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from streaming_eval.formats.limits import Limits
 from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.inference.calls.batch_deadline import BatchLimits
 from streaming_eval.inference.evaluate import BoundScorer, EvaluationPlan, ModelCall
+from streaming_eval.inference.spending.books import BatchSpending
 from streaming_eval.pipeline.endpoint_plans import endpoint_plan
+from streaming_eval.pipeline.unfinished import OWN_RATE
 from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
 from streaming_eval.scoring import define
 from streaming_eval.settings import EndpointSettings
@@ -71,13 +74,26 @@ class Worker:
             batches,
         )
 
-    def run(self, values: Values, batch_id: int = 0) -> dict[str, list[dict[str, Any]]]:
-        """What the driver would receive, by kind."""
+    def run(
+        self,
+        values: Values,
+        batch_id: int = 0,
+        spending: BatchSpending | None = None,
+        rates: Sequence[float] | None = None,
+    ) -> dict[str, list[dict[str, Any]]]:
+        """What the driver would receive, by kind.
+
+        Args:
+            values: of the records.
+            batch_id: of this batch.
+            spending: what may be spent on it.
+            rates: the records' own sampling rates, where they have waited.
+        """
         version = self.tables.version("responses")
-        context = BatchContext(batch_id, version, self.answers.directory(batch_id))
+        context = BatchContext(batch_id, version, self.answers.directory(batch_id), spending)
         mapper = pickle.loads(pickle.dumps((self.plan, context)))
         half = len(values) // 2
-        batches = [_records(values[:half], 0), _records(values[half:], half)]
+        batches = [_records(values[:half], 0, rates), _records(values[half:], half, rates)]
         kinds = ("scores", "dead_letters", "unfinished", "calls")
         rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
         for blob in evaluate_partition(*mapper)(batches):
@@ -89,9 +105,13 @@ class Worker:
         return rows
 
 
-def _records(values: Values, first: int) -> pa.RecordBatch:
+def _records(values: Values, first: int, rates: Sequence[float] | None) -> pa.RecordBatch:
     rows = [
         {"topic": "t", "partition": 3, "offset": n, "timestamp_ms": 7, "key": b"k", "value": value}
         for n, value in enumerate(values, first)
     ]
-    return pa.RecordBatch.from_pylist(rows, schema=RECORDS)
+    records = pa.RecordBatch.from_pylist(rows, schema=RECORDS)
+    if rates is None:
+        return records
+    own = pa.array(rates[first : first + len(values)], pa.float64())
+    return records.append_column(OWN_RATE, own)

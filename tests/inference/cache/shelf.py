@@ -6,6 +6,7 @@ from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.cache.freshness import Freshness
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.inference.cache.with_cache import CachePolicy, Found, with_cache
+from streaming_eval.inference.calls.single_flight import SingleFlight
 from streaming_eval.inference.complete import Complete
 from streaming_eval.records import Request, Response
 from tests.inference.calls.scripted import answer
@@ -38,7 +39,11 @@ class Shelf:
         self.responses |= {paid.cache_key: paid.response for paid in self.kept}
 
     def over(
-        self, complete: Complete, policy: str = "read_write", freshness: Freshness | None = None
+        self,
+        complete: Complete,
+        policy: str = "read_write",
+        freshness: Freshness | None = None,
+        flights: SingleFlight | None = None,
     ) -> Complete:
         """The cache of one batch."""
         return with_cache(
@@ -49,4 +54,5 @@ class Shelf:
             freshness=freshness,
             now_ms=lambda: self.now_ms,
             observe=lambda *seen: self.observed.append(seen),
+            flights=flights,
         )
