@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 
@@ -79,9 +80,10 @@ def test_a_caller_that_is_killed_meanwhile_cancels_the_work(
     submit = asyncio.run_coroutine_threadsafe
 
     class KilledWhileWaiting:
-        def __init__(self, *args: object) -> None:
-            self._future = submit(*args)  # type: ignore[arg-type]
-            self.cancel = self._future.cancel
+        def __init__(
+            self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+        ) -> None:
+            self.cancel = submit(work, loop).cancel
 
         def result(self) -> None:
             assert begun.wait(PATIENCE_S)

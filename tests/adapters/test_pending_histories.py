@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.adapters import pending_records
-from streaming_eval.inference.requeue import Pending, Place, Verdict
+from streaming_eval.inference.requeue import Failure, Pending, Place, Verdict
 from tests.adapters.waiting import FRESH, NOW_MS, RETRIES, Job, failing
 
 REASONS = ("timeout", "batch_deadline", "not_begun")
@@ -83,7 +83,7 @@ class History:
         offsets: range | list[int],
         reasons: list[str | None],
     ) -> Verdict:
-        failed = {}
+        failed: dict[Place, Failure] = {}
         for offset, reason in zip(offsets, reasons, strict=False):
             if reason is not None:
                 failed |= failing(reason, offset)
