@@ -18,6 +18,7 @@ from streaming_eval.inference.requeue import (
     RequeueLimits,
     Verdict,
     due,
+    latest,
     place,
     taken_before,
     waiting,
@@ -146,11 +147,16 @@ def _needed(entries: Sequence[Pending], batches: Sequence[tuple[str, int]]) -> l
     """Which entries wait, are of an application's last batch, or are what that batch had taken.
 
     A batch that a kill has interrupted is repeated with what it had taken, and the entries by which
-    it settled that hold no bytes.
+    it settled that hold no bytes. The last entry of a record stays as long as any other does, so
+    that none that is settled waits again.
     """
-    needed = {id(entry) for entry in waiting(entries).values()}
+    needed: set[int] = set()
+    places: set[Place] = set()
     for newest in dict(sorted(set(batches))).items():
         own = [e for e, batch in zip(entries, batches, strict=True) if batch == newest]
         others = (e for e, batch in zip(entries, batches, strict=True) if batch != newest)
         needed |= {id(entry) for entry in (*own, *taken_before(own, waiting(others)).values())}
+        places |= {place(entry.record) for entry in own}
+    last = latest(entries)
+    needed |= {id(e) for where, e in last.items() if where in places or not e.settled}
     return [id(entry) in needed for entry in entries]

@@ -139,14 +139,19 @@ def place(record: KafkaRecord) -> Place:
     return record.topic, record.partition, record.offset
 
 
-def waiting(entries: Iterable[Pending]) -> dict[Place, Pending]:
-    """The records that wait, by place, from all entries in any order."""
+def latest(entries: Iterable[Pending]) -> dict[Place, Pending]:
+    """The last entry of each record, by place, from all entries in any order."""
     last: dict[Place, Pending] = {}
     for entry in entries:
         known = last.get(place(entry.record))
         if known is None or (entry.batches, entry.settled) > (known.batches, known.settled):
             last[place(entry.record)] = entry
-    return {where: entry for where, entry in last.items() if not entry.settled}
+    return last
+
+
+def waiting(entries: Iterable[Pending]) -> dict[Place, Pending]:
+    """The records that wait, by place, from all entries in any order."""
+    return {where: entry for where, entry in latest(entries).items() if not entry.settled}
 
 
 def due(

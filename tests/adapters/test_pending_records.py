@@ -143,7 +143,7 @@ def test_who_was_settled_at_the_last_try_waits_for_no_answer(job: Job) -> None:
     """`failed` names the record, but it is not held."""
     failed = failing("batch_deadline", 1, awaited=["a"])
     where = place(record(1))
-    worn_out = Pending(record(1), LIMITS.max_tries - 1, LIMITS.max_tries - 1)
+    worn_out = Pending(record(1), 2, LIMITS.max_tries - 1, reason="timeout")
     job.commit(0, failed, taken={where: worn_out})
     job.commit(5, failing("timeout", 1))
     job.pending.answered(["a"])
@@ -181,6 +181,17 @@ def test_loading_keeps_what_waits_and_the_last_of_each_application(
     assert newest == {FRESH: 2, RETRIES: 2, "else": -1}
     version = restarted.tables.version("pending")
     assert Job(tmp_path).tables.version("pending") == version, "nothing to tidy, nothing written"
+
+
+def test_what_is_settled_does_not_wait_again_after_a_restart(job: Job, tmp_path: Path) -> None:
+    """The last batch of the topic stays in the table, and so must what has settled it since."""
+    job.commit(0, failing("timeout", 1, 2))
+    for batch, offset in enumerate((1, 2)):
+        job.commit(batch, {}, taken={w: e for w, e in job.due().items() if w in at(offset)})
+        job.score(batch)
+    assert len(job.pending) == 0
+    for _ in range(2):
+        assert Job(tmp_path).due() == {}
 
 
 def test_after_many_rows_the_history_goes_and_what_waits_stays(
