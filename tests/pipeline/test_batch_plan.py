@@ -21,8 +21,16 @@ BATCHES = {
 }
 
 
-def endpoint(deadline: str) -> dict[str, str]:
-    return {"base_url": "http://127.0.0.1/v1", "deadline": deadline}
+ARRIVING_MS = 1_000
+"""From the end of a call to its answer in the table."""
+
+
+def endpoint(request_timeout: str) -> dict[str, str]:
+    return {
+        "base_url": "http://127.0.0.1/v1",
+        "request_timeout": request_timeout,
+        "deadline": "5m",
+    }
 
 
 def test_batches_end_as_the_settings_say() -> None:
@@ -40,7 +48,7 @@ def test_no_answer_is_left_behind_where_the_cache_would_not_keep_it(
     assert batch_limits(given).straggler_share == share
 
 
-def test_samples_wait_as_the_settings_say_and_for_a_call_under_way_as_long_as_it_may_take() -> None:
+def test_samples_wait_as_the_settings_say_and_for_a_call_as_long_as_a_request_may_take() -> None:
     given = settings(
         batches=BATCHES,
         kafka={"max_records_per_trigger": 4_321},
@@ -54,11 +62,14 @@ def test_samples_wait_as_the_settings_say_and_for_a_call_under_way_as_long_as_it
         records=4_321,
         pending=123,
         requeue=RequeueLimits(
-            max_tries=7, first_pause_ms=2_000, longest_pause_ms=180_000, call_ms=240_000
+            max_tries=7,
+            first_pause_ms=2_000,
+            longest_pause_ms=180_000,
+            call_ms=240_000 + ARRIVING_MS,
         ),
     )
 
 
-def test_where_nobody_is_asked_no_call_takes_any_time() -> None:
+def test_where_nobody_is_asked_no_request_takes_any_time() -> None:
     given = settings(candidates=[], comparisons=[], endpoints={}, scorers=[{"kind": "contains"}])
-    assert sink_limits(given).requeue.call_ms == 0
+    assert sink_limits(given).requeue.call_ms == ARRIVING_MS
