@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.model_call import ModelCall, key_or_none
-from streaming_eval.inference.requeue import EMBEDDING_PREFIX, JUDGE_PREFIX
+from streaming_eval.inference.passing_failures import EMBEDDING_PREFIX, JUDGE_PREFIX
 from streaming_eval.records import Message, Response, Sample, Score, ScoreStatus
 from streaming_eval.scoring.embedding_similarity import comparable, embedding_similarity
 from streaming_eval.scoring.judge import judge_messages, parse_verdict

@@ -22,11 +22,13 @@ from streaming_eval.adapters.answer_store import AnswerStore
 from streaming_eval.adapters.batch_size import batch_records
 from streaming_eval.adapters.checkpoint import query_id
 from streaming_eval.adapters.pending_records import PendingRecords
+from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.inference.requeue import Pending, Place, RequeueLimits, Verdict, verdict
+from streaming_eval.inference.spending.books import BatchSpending
 from streaming_eval.pipeline.first_scores import first_scores, without_held
 from streaming_eval.pipeline.gate import Gate
-from streaming_eval.pipeline.purchases import Purchases
+from streaming_eval.pipeline.purchases import Purchases, Worked
 from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.unfinished import by_place, retries_table
 from streaming_eval.pipeline.workers import Workers
@@ -110,6 +112,7 @@ class ScoreSink:
         self._checkpoint, self._gate, self._limits = checkpoint, gate, limits
         self._turn = threading.Lock()  # the two kinds of batches take turns
         self._resumed = False
+        self._answers = RESPONSES.empty_table()  # of the pass that ended last
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         with self._gate.batch(), self._turn:
@@ -159,7 +162,7 @@ class ScoreSink:
         tables, rate = self._purchases.batch(
             batch_id,
             records,
-            lambda spending: self._workers.work(batch, batch_id, batch_id, spending),
+            lambda spending: self._worked(batch, batch_id, batch_id, spending),
         )
         self._commit(tables, (self._application, batch_id), _NOBODY, rate, began)
 
@@ -169,9 +172,16 @@ class ScoreSink:
         began = time.monotonic()
         records = spark.createDataFrame(retries_table(taken))
         tables = self._purchases.repeat(
-            lambda spending: self._workers.work(records, batch_id, f"retry-{batch_id}", spending)
+            lambda spending: self._worked(records, batch_id, f"retry-{batch_id}", spending)
         )
         self._commit(tables, (self._retries, batch_id), taken, 1.0, began)
+
+    def _worked(
+        self, records: DataFrame, batch_id: int, spool: int | str, spending: BatchSpending
+    ) -> Worked:
+        worked = self._workers.work(records, batch_id, spool, spending)
+        self._answers = worked.answers
+        return worked
 
     def _commit(
         self,
@@ -218,6 +228,8 @@ class ScoreSink:
         failed, now_ms = by_place(unfinished), _now_ms()
         decided = verdict(failed, taken, now_ms, self._limits.requeue, rate)
         pending.commit(decided, failed, *batch, now_ms)
+        if decided.held:  # an answer may have come just after its call was given up
+            pending.answered(self._answers["cache_key"].to_pylist())
         return decided
 
 

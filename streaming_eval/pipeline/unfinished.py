@@ -8,14 +8,8 @@ import pyarrow as pa
 
 from streaming_eval.inference.calls.batch_deadline import BATCH_DEADLINE, NOT_BEGUN
 from streaming_eval.inference.evaluate import SampleScore
-from streaming_eval.inference.requeue import (
-    Failure,
-    Pending,
-    Place,
-    call_reason,
-    place,
-    worth_another_batch,
-)
+from streaming_eval.inference.passing_failures import call_reason, worth_another_batch
+from streaming_eval.inference.requeue import Failure, Pending, Place, place
 from streaming_eval.pipeline.score_rows import Evaluated
 from streaming_eval.records import KafkaRecord
 

@@ -17,7 +17,7 @@ from streaming_eval.inference.evaluate import (
     SampleScore,
     evaluate,
 )
-from streaming_eval.inference.requeue import worth_another_batch
+from streaming_eval.inference.passing_failures import worth_another_batch
 from streaming_eval.records import Message, Request, Response, Sample, ScoreStatus
 from streaming_eval.scoring import define
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streaming_eval.inference.passing_failures import worth_another_batch
 from streaming_eval.inference.requeue import (
     Failure,
     Pending,
@@ -14,7 +15,6 @@ from streaming_eval.inference.requeue import (
     taken_before,
     verdict,
     waiting,
-    worth_another_batch,
 )
 from streaming_eval.records import KafkaRecord
 

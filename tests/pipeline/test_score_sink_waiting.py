@@ -166,6 +166,16 @@ def test_a_late_answer_ends_the_wait(tmp_path: Path) -> None:
     assert kept(job) == {C: 2, A: 2, B: 2}
 
 
+def test_an_answer_that_came_just_after_its_call_was_given_up_ends_the_wait_too(
+    tmp_path: Path,
+) -> None:
+    job, answer = Job(tmp_path), paid("Why?")
+    _spool(job.answers.directory(0), answer)
+    put_off(job, "batch_deadline", answer.cache_key)
+    assert len(retry(job, ("scores", scored(B))).given) == 1
+    assert kept(job) == {A: 2, B: 2}
+
+
 def put_off_number_1(job: Job, awaited: str) -> None:
     tables = unfinished(B, reason="batch_deadline", awaited=awaited)
     run(job, 1, ("scores", scored(A, B)), ("unfinished", tables))

@@ -38,7 +38,7 @@ class SingleFlight:
 
     @property
     def begun(self) -> int:
-        """Calls begun since the last `resume`."""
+        """Calls begun or taken over since the last `resume`."""
         return self._begun
 
     @property
@@ -55,6 +55,7 @@ class SingleFlight:
         if self._given_up is not None:
             return failed(self._given_up)
         flight = self._flights.get(key) or self._take_off(key, start)
+        self._begun += not flight.waiters  # one of an earlier batch is now this one's, too
         waiter: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         flight.waiters.add(waiter)
         try:
@@ -104,7 +105,6 @@ class SingleFlight:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _take_off(self, key: str, start: Callable[[], Coroutine[Any, Any, Response]]) -> _Flight:
-        self._begun += 1
         flight = self._flights[key] = _Flight(start)
         flight.task.add_done_callback(partial(self._landed, key, flight))
         return flight

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal, localcontext
 from typing import Any
 
 
@@ -34,6 +35,15 @@ def _code_units(name: str) -> memoryview:
     return memoryview(units).cast("H")
 
 
+def _rounded(value: float, places: int) -> Iterator[str]:
+    """The nearest numbers with so many places; next to a power of two only one may read back."""
+    exact = Decimal(value)
+    unit = Decimal(1).scaleb(exact.adjusted() - places)
+    for rounding in (ROUND_HALF_EVEN, ROUND_UP, ROUND_DOWN):
+        with localcontext(prec=800):
+            yield f"{exact.quantize(unit, rounding=rounding):.{places}e}"
+
+
 def _ecmascript(value: float) -> str:
     """Shortest digits that read back as the same double, found by trying; laid out by ECMA-262."""
     if value == 0:
@@ -41,7 +51,7 @@ def _ecmascript(value: float) -> str:
     if value < 0:
         return "-" + _ecmascript(-value)
     assert value < 2**53
-    shortest = next(text for p in range(17) if float(text := f"{value:.{p}e}") == value)
+    shortest = next(text for p in range(17) for text in _rounded(value, p) if float(text) == value)
     match = re.fullmatch(r"(\d)\.?(\d*)e([+-]\d+)", shortest)
     assert match is not None
     digits, n = match[1] + match[2], int(match[3]) + 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streaming_eval.errors import PermanentError
@@ -81,6 +81,7 @@ def test_the_specification_shows_a_vector() -> None:
 
 
 @given(_REQUESTS)
+@example(request(parameters={"next to a power of two": 2.0**-24}))
 def test_a_second_implementation_agrees_on_any_request(asked: Request) -> None:
     assert canonical(asked).decode() == plain_canonical(as_json(asked))
 

@@ -178,6 +178,20 @@ async def test_nothing_begins_between_giving_up_and_resuming() -> None:
     assert held.begun == flights.begun == 1
 
 
+async def test_a_call_taken_over_from_an_earlier_batch_counts_as_this_one_s() -> None:
+    flights, held = SingleFlight(), HeldSend()
+    first = asyncio.ensure_future(flights.run("k", sending(held)))
+    await settle()
+    await flights.give_up(GIVEN_UP)
+    flights.resume()
+    assert flights.begun == 0
+    again = [asyncio.ensure_future(flights.run("k", sending(held))) for _ in range(2)]
+    await settle()
+    assert (held.begun, flights.begun) == (1, 1)
+    held.release.set()
+    await asyncio.gather(first, *again)
+
+
 async def test_draining_waits_and_then_cancels_what_still_lingers() -> None:
     flights, quick, stuck = SingleFlight(), HeldSend(), HeldSend()
     waiters = [
