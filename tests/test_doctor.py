@@ -34,6 +34,7 @@ class Endpoint(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.status, self.body = 200, MODELS
         self.asked: list[tuple[str, str | None]] = []
+        self.headers: dict[str, str] = {}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,6 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers["Authorization"]))
+        self.server.headers = {name.lower(): value for name, value in self.headers.items()}
         self.send_response(self.server.status)
         self.send_header("Location", "/elsewhere")
         self.end_headers()
@@ -97,6 +99,31 @@ def test_an_endpoint_that_is_not_as_it_should_be(
     assert found.remedy
     assert "canary" not in f"{found}"
     assert len(endpoint.asked) == 1, "a redirect is not followed: it would carry the key along"
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"api": "anthropic_messages"}, ("/v1/models", "x-api-key")),
+        ({"api": "gemini"}, ("/v1/models", "x-goog-api-key")),
+        (
+            {"key_header": "api-key", "query": '{"api-version": "1"}'},
+            ("/v1/models?api-version=1", "api-key"),
+        ),
+    ],
+)
+def test_the_key_goes_where_the_api_wants_it(
+    endpoint: Endpoint, changes: dict[str, str], asked: tuple[str, str]
+) -> None:
+    endpoint.body = b'{"models": [{"name": "models/org/small"}, {"name": "org/large"}]}'
+    url = f"http://127.0.0.1:{endpoint.server_port}/v1"
+    dotted = {f"endpoints__my-vLLM__{key}": value for key, value in changes.items()}
+    found = services.endpoints(
+        settings(**{"endpoints__my-vLLM__base_url": url}, **dotted), {"VLLM_KEY": "canary"}
+    )
+    assert only(found, "endpoint my-vLLM").status is Status.OK
+    assert endpoint.asked == [(asked[0], None)]
+    assert endpoint.headers[asked[1]] == "canary"
 
 
 def test_an_embedding_model_is_wanted_too(endpoint: Endpoint) -> None:

@@ -93,10 +93,7 @@ class JsonApi(ABC):
     ) -> None:
         extras = extras or Extras()
         self._base_url, self._query, self._now = base_url, dict(extras.query), now
-        headers = _headers({**self.headers, **extras.headers})
-        if api_key:
-            header = (extras.key_header or self.key_header).lower()
-            headers[header] = f"Bearer {api_key}" if header == _BEARER else api_key
+        headers = self.request_headers(api_key, extras)
 
         def exchange(path: str) -> HttpExchange:
             return HttpExchange(
@@ -110,6 +107,15 @@ class JsonApi(ABC):
 
         self._connect = exchange
         self._exchanges = {"": exchange("")}  # so that a bad key is refused here, not at a call
+
+    @classmethod
+    def request_headers(cls, api_key: str | None, extras: Extras) -> dict[str, str]:
+        """What every request to such an endpoint is sent with, the key included."""
+        headers = _headers({**cls.headers, **extras.headers})
+        if api_key:
+            header = (extras.key_header or cls.key_header).lower()
+            headers[header] = f"Bearer {api_key}" if header == _BEARER else api_key
+        return headers
 
     async def send(self, request: Request) -> Response:
         """The model's answer.

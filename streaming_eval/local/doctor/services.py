@@ -5,14 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import IO
 
+from streaming_eval.adapters.json_api import Extras
 from streaming_eval.adapters.kafka import resolve_security
 from streaming_eval.adapters.kafka_admin import KafkaAdmin
+from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.configuration.secrets import from_file, from_variable
 from streaming_eval.errors import SettingsError
 from streaming_eval.local.doctor.finding import Finding, fail, ok, warn
@@ -98,7 +101,7 @@ def _endpoint(
 
 def _listed(check: str, url: str, body: bytes, wanted: set[str]) -> Finding:
     try:
-        served = {str(model["id"]) for model in json.loads(body)["data"]}
+        served = _names(json.loads(body))
     except (ValueError, KeyError, TypeError):
         return warn(check, f"{url}/models is no list of models", "make sure base_url is an API")
     if missing := sorted(wanted - served):
@@ -107,14 +110,24 @@ def _listed(check: str, url: str, body: bytes, wanted: set[str]) -> Finding:
     return ok(check, f"{url} answers, {len(served)} models")
 
 
+def _names(listed: dict[str, list[dict[str, object]]]) -> set[str]:
+    """The models of a list; Gemini's has names such as `models/gemini-2.5-flash`."""
+    if "data" in listed:
+        return {str(model["id"]) for model in listed["data"]}
+    return {str(model["name"]).removeprefix("models/") for model in listed["models"]}
+
+
 def _models(endpoint: EndpointSettings, environ: Mapping[str, str]) -> Reply:
     key = None
     if endpoint.api_key_env:
         key = from_variable(endpoint.api_key_env, environ)
     elif endpoint.api_key_file:
         key = from_file(endpoint.api_key_file)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    request = urllib.request.Request(f"{endpoint.base_url.rstrip('/')}/models", headers=headers)
+    extras = Extras(endpoint.headers, endpoint.query, endpoint.key_header)
+    headers = MODEL_APIS[endpoint.api].request_headers(key, extras)
+    query = f"?{urllib.parse.urlencode(endpoint.query)}" if endpoint.query else ""
+    address = f"{endpoint.base_url.rstrip('/')}/models{query}"
+    request = urllib.request.Request(address, headers=headers)
     try:
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S) as reply:
             return Reply(reply.status, reply.read(_LONGEST_LIST_BYTES))
