@@ -74,6 +74,7 @@ class ShortAnswers:
             "latency_ms": pa.array(800.0 + n % 500),
             "attempts": pa.repeat(1, count),
             "created_at": pa.array(1_000 * (_EPOCH_MS + n)),
+            "job": pa.repeat("bench", count),
         }
         arrays = [columns[field.name].cast(field.type) for field in RESPONSES]
         return pa.Table.from_arrays(arrays, schema=RESPONSES)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 
 from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_count
@@ -27,6 +27,8 @@ _COMMITS_BETWEEN_LOOKS = 1_000
 _SUPERSEDED_AT_LEAST = 1_000
 _SUPERSEDED_SHARE = 0.1
 _KEPT_MS = 2 * 86_400_000
+_OF_THE_REQUEST = ("endpoint", "api", "model", "revision")
+_OF_THE_RESPONSE = ("text", "finish_reason", "latency_ms", "attempts")
 
 
 class AnswerStore:
@@ -165,24 +167,18 @@ class AnswerStore:
 
 def responses_table(answers: Iterable[PaidAnswer], job: str = "") -> pa.Table:
     """Answers that a job paid for, as rows with the columns of `RESPONSES`."""
-    return pa.Table.from_pylist([_row(answer, job) for answer in answers], schema=RESPONSES)
-
-
-def _row(answer: PaidAnswer, job: str) -> Mapping[str, object]:
-    request, response = json.loads(answer.request), answer.response
-    return {
-        "cache_key": answer.cache_key,
-        "endpoint": request["endpoint"],
-        "api": request["api"],
-        "model": request["model"],
-        "revision": request["revision"],
-        "request": answer.request,
-        "text": response.text,
-        "finish_reason": response.finish_reason,
-        "input_tokens": response.usage.input_tokens,
-        "output_tokens": response.usage.output_tokens,
-        "latency_ms": response.latency_ms,
-        "attempts": response.attempts,
-        "created_at": response.created_ms * 1_000,
-        "job": job,
+    rows = list(answers)
+    asked = [orjson.loads(answer.request) for answer in rows]
+    given = [answer.response for answer in rows]
+    columns = {
+        "cache_key": [answer.cache_key for answer in rows],
+        **{name: [request[name] for request in asked] for name in _OF_THE_REQUEST},
+        "request": [answer.request for answer in rows],
+        **{name: [getattr(response, name) for response in given] for name in _OF_THE_RESPONSE},
+        "input_tokens": [response.usage.input_tokens for response in given],
+        "output_tokens": [response.usage.output_tokens for response in given],
+        "created_at": [response.created_ms * 1_000 for response in given],
+        "job": [job] * len(rows),
     }
+    arrays = [pa.array(columns[field.name], field.type) for field in RESPONSES]
+    return pa.Table.from_arrays(arrays, schema=RESPONSES)
