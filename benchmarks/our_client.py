@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmarks.client_processes import rate, read_share, serve
-from streaming_eval.adapters import worker_runtime
+from streaming_eval.adapters import task_spool
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
@@ -105,7 +105,7 @@ def main() -> None:
     """One of the processes."""
     base_url, model, root, spool = sys.argv[1:]
     if spool == "no-spool":
-        setattr(worker_runtime, "SpoolWriter", _Nowhere)  # noqa: B010 - it is not exported
+        setattr(task_spool, "SpoolWriter", _Nowhere)  # noqa: B010 - it is not exported
     share = read_share()
     task = _Task(base_url, model, Path(root), share.in_flight)
     serve(share, _batch, task.run)
