@@ -7,7 +7,7 @@ from enum import StrEnum
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.alerting.reading import pinned
 from streaming_eval.alerting.state import SeriesState
-from streaming_eval.stats.mixture_bet import Interval
+from streaming_eval.stats.interval import Interval
 
 
 class MonitorState(StrEnum):

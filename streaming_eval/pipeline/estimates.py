@@ -12,8 +12,9 @@ from streaming_eval.alerting import MonitorState, decide
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import Floats, mean
-from streaming_eval.stats.mixture_bet import Interval, MixtureBet
+from streaming_eval.stats.mixture_bet import MixtureBet
 
 SINCE_BASELINE = "baseline"
 NOTHING_KNOWN = Interval(0.0, 1.0)

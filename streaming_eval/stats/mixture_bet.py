@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp, softmax
 
+from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import Floats, level_values, mean
 
 _SHARES = np.exp(np.linspace(log(3e-4), log(0.95), 20))  # of the wealth that may be staked
@@ -17,18 +18,6 @@ _MOST_STEPS = 60
 _CLOSE = 1e-11  # in log mean
 _LOG_LEAST = -690.0  # a limit below exp of this is given as 0
 _CELLS = 1 << 20  # rows are solved in blocks of at most this many (row, bet, level) cells
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Limits of a confidence sequence now, on [0, 1]."""
-
-    lower: float
-    upper: float
-
-    @property
-    def half_width(self) -> float:
-        return (self.upper - self.lower) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from streaming_eval.alerting import MonitorState, decide
-from streaming_eval.stats.mixture_bet import Interval
+from streaming_eval.stats.interval import Interval
 from tests.alerting.series import plan
 
 PLAN = plan()  # smallest effect .02

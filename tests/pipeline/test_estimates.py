@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from streaming_eval.alerting import Alarm, MonitorState
 from streaming_eval.pipeline.estimates import SINCE_BASELINE, Estimate, IntervalPlan, estimates
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import mean
-from streaming_eval.stats.mixture_bet import Interval, MixtureBet
+from streaming_eval.stats.mixture_bet import MixtureBet
 from tests.pipeline.fleet import CAP_MS, key, plan
 from tests.pipeline.reports import report
 

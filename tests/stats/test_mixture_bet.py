@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import level_values, mean
-from streaming_eval.stats.mixture_bet import Interval, MixtureBet
+from streaming_eval.stats.mixture_bet import MixtureBet
 
 BET = MixtureBet(0.05, expected_n=1_000)
 COUNTS = st.integers(2, 65).flatmap(

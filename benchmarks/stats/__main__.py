@@ -1,0 +1,13 @@
+"""Measures and prints: `python -m benchmarks.stats [--only NAMES] [--quick]`; seeds are fixed."""
+
+from __future__ import annotations
+
+from benchmarks.command import Benchmark, run_chosen
+from benchmarks.stats import coverage
+
+_BENCHMARKS: dict[str, Benchmark] = {
+    "coverage": coverage.run,
+}
+
+if __name__ == "__main__":
+    run_chosen("python -m benchmarks.stats", __doc__, _BENCHMARKS)
