@@ -57,6 +57,8 @@ SCORES = pa.schema(
         ("judge_cache_key", pa.string()),
         ("conversation_id", pa.string()),
         ("trace_id", pa.string()),
+        ("cluster", pa.int64()),
+        ("first_of_cluster", pa.bool_()),
         ("topic", pa.string()),
         ("partition", pa.int32()),
         ("offset", pa.int64()),

@@ -18,6 +18,7 @@ import pyarrow as pa
 from deltalake import (
     CommitProperties,
     DeltaTable,
+    Field,
     PostCommitHookProperties,
     Schema,
     Transaction,
@@ -43,6 +44,8 @@ _HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 
 class Tables:
     """Every table under one root; creates those that do not exist yet.
+
+    A table of an earlier version that lacks columns is given them; they are null in its old rows.
 
     Args:
         root: the storage root; tables lie under `root/tables`.
@@ -148,7 +151,12 @@ class Tables:
             table = self._opened_or_made(name, path)
         except (DeltaError, OSError) as error:
             raise StorageError(f"{path} is not a readable Delta table: {error}") from error
-        if table.schema() != Schema.from_arrow(SCHEMAS[name]):
+        wanted = Schema.from_arrow(SCHEMAS[name])
+        lacking = [field for field in wanted.fields if field not in table.schema().fields]
+        if lacking and _written_earlier(table.schema(), wanted):
+            table.alter.add_columns(lacking)
+            table.update_incremental()
+        if _columns(table.schema()) != _columns(wanted):
             raise StorageError(f"{path} does not have the columns of the table {name!r}")
         return table
 
@@ -200,6 +208,17 @@ class Tables:
             name=name,
             configuration={"delta.logRetentionDuration": _LOG_KEPT} | _statistics(name),
         )
+
+
+def _columns(schema: Schema) -> dict[str, Field]:
+    """By name: a column that was added later stands last."""
+    return {field.name: field for field in schema.fields}
+
+
+def _written_earlier(found: Schema, wanted: Schema) -> bool:
+    """Whether a table is one of an earlier version, which only lacks columns."""
+    mine = _columns(wanted)
+    return bool(found.fields) and all(mine.get(field.name) == field for field in found.fields)
 
 
 def _statistics(name: str) -> dict[str, str]:

@@ -13,11 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_eval.pipeline.sample_hash import Ids, hash_ids
+from streaming_eval.adapters.schemas import SCORES
+from streaming_eval.pipeline.sample_hash import hash_ids
+from streaming_eval.pipeline.score_cells import ALONE, MISSING, ScoreCells, clusters_of
 from streaming_eval.records import ALL_SEGMENTS, OTHER
-from streaming_eval.stats.levels import Scale, mixed, to_levels, uniforms
+from streaming_eval.stats.grid import Grid
+from streaming_eval.stats.levels import Scale, mixed
 
-MISSING = -1
+__all__ = ["MISSING", "PANE_COUNTS", "READ", "SeriesLayout", "pane_counts"]
+
 _GROUP = ["model", "segment", "scorer", "evaluation_version", "against", "pane_ms"]
 _PARTS = _GROUP[:-1]
 _HASH = "sample_hash"
@@ -32,6 +36,9 @@ READ = (
     "segments",
     "value",
     "paired_values",
+    "weight",
+    "cluster",
+    "first_of_cluster",
 )
 
 PANE_COUNTS = pa.schema(
@@ -54,6 +61,7 @@ class SeriesLayout:
         models: names that keep their own series; any other model counts as `__other__`.
         segments: segment name to its allowed values; any other value counts as `__other__`.
         pairs: candidate to the models whose score on the same sample is subtracted.
+        max_weight: largest weight that counts in full; 1 where weights do not count.
     """
 
     scales: Mapping[tuple[str, str], Scale]
@@ -61,19 +69,26 @@ class SeriesLayout:
     segments: Mapping[str, tuple[str, ...]]
     pairs: Mapping[str, tuple[str, ...]]
     pane_ms: int
+    max_weight: float = 1.0
+
+    def grid(self, scale: Scale) -> Grid:
+        """The cells that scores of a scale are counted in."""
+        return Grid.weighted(scale.levels, self.max_weight)
 
 
 def pane_counts(
     batches: Iterable[pa.RecordBatch], layout: SeriesLayout
 ) -> Iterator[pa.RecordBatch]:
-    """One row per (series, pane) of all `batches`: sparse levels and how many scores lie on each.
+    """One row per (series, pane) of all `batches`: sparse cells and how many scores lie in each.
 
-    Level -1 counts missing scores (failed or unparsable). Rounding depends on the sample's id and
-    the scorer alone, so a replay repeats it. `newest` is the newest event time of the whole input
-    and the same in every row, so that the engine's watermark advances but never drops a row: which
-    panes are late is decided where they can be counted.
+    Cell -1 counts missing scores (failed or unparsable). A cluster of samples counts once, where it
+    first appeared; its scores there must all lie in one call's `batches`, as those of a commit do.
+    Rounding depends on the scorer and the id of sample or cluster alone, so a replay repeats it.
+    `newest` is the newest event time of the whole input and the same in every row, so that the
+    engine's watermark advances but never drops a row: which panes are late is decided where they
+    can be counted.
     """
-    some = [batch for batch in batches if batch.num_rows]
+    some = [_complete(batch) for batch in batches if batch.num_rows]
     if not some:
         return
     table = _hashed(pa.Table.from_batches(some))
@@ -83,11 +98,22 @@ def pane_counts(
     yield from _grouped(pa.concat_tables(parts), _newest(table)).to_batches()
 
 
+def _complete(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with every column of `READ`: files of an earlier version lack the newest."""
+    if batch.num_columns == len(READ):
+        return batch
+    nulls = ((name, pa.nulls(batch.num_rows, SCORES.field(name).type)) for name in READ)
+    return pa.record_batch(
+        {name: batch[name] if name in batch.schema.names else null for name, null in nulls}
+    )
+
+
 def _hashed(table: pa.Table) -> pa.Table:
-    """The table with one hash per row; each distinct id is hashed once."""
-    ids = pc.dictionary_encode(table["sample_id"].combine_chunks())
-    hashes = hash_ids(ids.dictionary.to_pylist())
-    return table.append_column(_HASH, pa.array(hashes[ids.indices.to_numpy()]))
+    """The table with one hash per row, of its cluster or else of its sample."""
+    ids = pc.dictionary_encode(table["sample_id"].combine_chunks())  # each is hashed once
+    of_sample = pa.array(hash_ids(ids.dictionary.to_pylist())[ids.indices.to_numpy()])
+    of_cluster = table["cluster"].combine_chunks().view(pa.uint64())
+    return table.append_column(_HASH, pc.coalesce(of_cluster, of_sample))
 
 
 def _newest(table: pa.Table) -> pa.Scalar:
@@ -103,42 +129,59 @@ def _scorer_parts(
     table: pa.Table, key: tuple[str, str], layout: SeriesLayout
 ) -> Iterator[pa.Table]:
     scorer, version = key
-    mine = table.filter(
-        pc.and_(pc.equal(table["scorer"], scorer), pc.equal(table["evaluation_version"], version))
+    named = pc.and_(
+        pc.equal(table["scorer"], scorer), pc.equal(table["evaluation_version"], version)
     )
+    first = pc.fill_null(table["first_of_cluster"], True)
+    mine = table.filter(pc.and_(named, first))
     if not mine.num_rows:
         return
-    scale = layout.scales[key]
-    salt = int(hash_ids([scorer])[0])
-    own = _levels(mine["value"], scale, mixed(mine[_HASH].to_numpy(), salt))
-    yield from _by_segment(mine, own, "", key, layout)
+    scale, salt = layout.scales[key], int(hash_ids([scorer])[0])
+    yield from _by_segment(mine, _cells(mine, mine["value"], scale, salt, layout), "", key, layout)
     for candidate, others in layout.pairs.items():
         of_candidate = mine.filter(pc.equal(mine["model"], candidate))
         for other in others if of_candidate.num_rows else ():
             theirs = pc.map_lookup(of_candidate["paired_values"], pa.scalar(other), "first")
             answered = of_candidate.filter(pc.is_valid(theirs))
             difference = pc.subtract(answered["value"], pc.drop_null(theirs))
-            hashes = mixed(answered[_HASH].to_numpy(), salt)
-            levels = _levels(difference, scale.difference(), hashes)
-            yield from _by_segment(answered, levels, other, key, layout)
+            cells = _cells(answered, difference, scale.difference(), salt, layout)
+            yield from _by_segment(answered, cells, other, key, layout)
 
 
-def _levels(values: pa.ChunkedArray, scale: Scale, hashes: Ids) -> np.ndarray:
-    known = pc.is_valid(values).to_numpy()
-    levels = np.full(len(known), MISSING, dtype=np.int64)
-    numbers = pc.drop_null(values).to_numpy()
-    levels[known] = to_levels(numbers, scale, uniforms(hashes[known]))
-    return levels
+def _cells(
+    table: pa.Table, values: pa.ChunkedArray, scale: Scale, salt: int, layout: SeriesLayout
+) -> ScoreCells:
+    cluster = table["cluster"]
+    model = pc.index_in(table["model"], pc.unique(table["model"])).to_numpy().astype(np.int64)
+    clusters = clusters_of(
+        model,
+        pc.fill_null(cluster, 0).to_numpy(),
+        _panes(table, layout),
+        known=pc.is_valid(cluster).to_numpy(),
+    )
+    weights = pc.fill_null(table["weight"], 1.0).to_numpy()
+    return ScoreCells(
+        values=pc.fill_null(values, np.nan).to_numpy(),
+        weights=weights if layout.max_weight > 1.0 else np.ones(table.num_rows),
+        hashes=mixed(table[_HASH].to_numpy(), salt),
+        clusters=clusters,
+        scale=scale,
+        grid=layout.grid(scale),
+    )
+
+
+def _panes(table: pa.Table, layout: SeriesLayout) -> np.ndarray:
+    event_ms = pc.cast(pc.cast(table["event_time"], pa.timestamp("ms"), safe=False), pa.int64())
+    panes: np.ndarray = event_ms.to_numpy() // layout.pane_ms * layout.pane_ms
+    return panes
 
 
 def _by_segment(
-    table: pa.Table, levels: np.ndarray, against: str, key: tuple[str, str], layout: SeriesLayout
+    table: pa.Table, cells: ScoreCells, against: str, key: tuple[str, str], layout: SeriesLayout
 ) -> Iterator[pa.Table]:
     n = table.num_rows
     if not n:
         return
-    event_ms = pc.cast(pc.cast(table["event_time"], pa.timestamp("ms"), safe=False), pa.int64())
-    panes = event_ms.to_numpy() // layout.pane_ms * layout.pane_ms
     model = pc.if_else(pc.is_in(table["model"], pa.array(layout.models)), table["model"], OTHER)
     base = pa.table(
         {
@@ -147,17 +190,35 @@ def _by_segment(
             "scorer": pa.array([key[0]] * n, pa.string()),
             "evaluation_version": pa.array([key[1]] * n, pa.string()),
             "against": pa.array([against] * n, pa.string()),
-            "pane_ms": panes,
-            "level": levels,
+            "pane_ms": _panes(table, layout),
         }
     )
-    yield base
+    yield _counted(base, np.arange(n), cells)
     for name, allowed in layout.segments.items():
         value = pc.map_lookup(table["segments"], pa.scalar(name), "first")
-        present = pc.is_valid(value)
         bounded = pc.if_else(pc.is_in(value, pa.array(allowed, pa.string())), value, OTHER)
         label = pc.binary_join_element_wise(pa.scalar(name), bounded, "=")
-        yield base.set_column(1, "segment", label).filter(present)
+        of_segment = base.set_column(1, "segment", label)
+        present = pc.is_valid(value).to_numpy()
+        for rows in _alike(bounded, present, cells):
+            yield _counted(of_segment, rows, cells)
+
+
+def _alike(
+    bounded: pa.ChunkedArray, present: np.ndarray, cells: ScoreCells
+) -> Iterator[np.ndarray]:
+    """Rows that may be counted together: all present, or value by value where clusters meet."""
+    if (cells.clusters == ALONE).all():
+        yield np.flatnonzero(present)
+        return
+    codes = pc.index_in(bounded, pc.unique(bounded)).to_numpy()
+    for code in np.unique(codes[present]):
+        yield np.flatnonzero(present & (codes == code))
+
+
+def _counted(base: pa.Table, rows: np.ndarray, cells: ScoreCells) -> pa.Table:
+    chosen, placed = cells.of(rows)
+    return base.take(pa.array(chosen)).append_column("level", pa.array(placed))
 
 
 def _grouped(rows: pa.Table, newest: pa.Scalar) -> pa.Table:

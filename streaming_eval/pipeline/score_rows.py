@@ -22,21 +22,25 @@ class Evaluated:
 
     Attributes:
         weights: of the scores, in their order: how many samples each of them stands for.
+        cluster: what it shares with others; None where it counts alone.
     """
 
     record: KafkaRecord
     sample: Sample
     scores: Sequence[SampleScore]
     weights: Sequence[float]
+    cluster: int | None = None
 
 
 def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> pa.Table:
     """One row per score, columns as in `SCORES`.
 
-    Event times must already be clamped; `now_ms` becomes `scored_at`.
+    Event times must already be clamped; `now_ms` becomes `scored_at`. Which scores are the first of
+    their cluster is only known once earlier batches are.
     """
     rows = [(e.record, e.sample, s) for e in evaluated for s in e.scores]
     weights = [weight for e in evaluated for weight in e.weights]
+    clusters = [e.cluster for e in evaluated for _ in e.scores]
     times = [sample.event_time_ms for _, sample, _ in rows]
     columns = {
         "sample_id": [sample.id for _, sample, _ in rows],
@@ -56,6 +60,8 @@ def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> 
         "judge_cache_key": [s.judge_cache_key for *_, s in rows],
         "conversation_id": [sample.conversation_id for _, sample, _ in rows],
         "trace_id": [sample.trace_id for _, sample, _ in rows],
+        "cluster": clusters,
+        "first_of_cluster": [None] * len(rows),
         "topic": [record.topic for record, _, _ in rows],
         "partition": [record.partition for record, _, _ in rows],
         "offset": [record.offset for record, _, _ in rows],

@@ -62,13 +62,18 @@ class ScoredBatch:
 
 @dataclass(frozen=True, slots=True)
 class ScoreOutlets:
-    """Everything that a batch is written to."""
+    """Everything that a batch is written to.
+
+    Attributes:
+        clusters: says which new scores are the first of their cluster.
+    """
 
     tables: Tables
     answers: AnswerStore
     pending: PendingRecords
     publish_dead_letters: Callable[[pa.Table], None]
     recent: RecentSamples
+    clusters: Callable[[pa.Table], pa.Table]
     observe: Callable[[ScoredBatch], None]
 
 
@@ -195,6 +200,7 @@ class ScoreSink:
         decided = self._decided(tables["unfinished"], batch, taken, rate)
         new = without_held(tables["scores"], decided.held)
         scores, duplicates = first_scores(new, out.recent)
+        scores = out.clusters(scores)
         letters = tables["dead_letters"]
         if not out.tables.committed("dead_letters", *batch):
             # Kafka first: a kill in between repeats a message, which its headers identify; the

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -32,6 +33,7 @@ from streaming_eval.errors import SettingsError
 from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.batch_plan import sink_limits
 from streaming_eval.pipeline.board import Board
+from streaming_eval.pipeline.clusters import cluster_ids, with_first_of_cluster
 from streaming_eval.pipeline.dead_letters import publish_dead_letters
 from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.evaluation_versions import record_versions
@@ -87,6 +89,7 @@ class Job:
         )
         self.pending = PendingRecords(self._tables, sink_limits(settings).requeue)
         self._recent = RecentSamples(settings.limits.deduplication_horizon)
+        self._clusters = RecentSamples(settings.limits.deduplication_horizon)
         self._evaluation = evaluation_plan(settings)
         self._monitor = monitor_plan(settings)
         self._board = Board(
@@ -119,10 +122,11 @@ class Job:
         now_ms = _now_ms()
         since = instant(now_ms - self._settings.limits.deduplication_horizon)
         recent = self._tables.read(
-            "scores", ["sample_id", "scored_at"], [("scored_at", ">=", since)]
+            "scores", ["sample_id", "cluster", "scored_at"], [("scored_at", ">=", since)]
         )
         if recent.num_rows:
             self._recent.remember(np.unique(hash_ids(recent["sample_id"].to_pylist())), now_ms)
+            self._clusters.remember(cluster_ids(recent["cluster"]), now_ms)
             self.exporter.metrics.observe_scores(pc.max(recent["scored_at"]).as_py().timestamp())
         self._board.restore(self._tables, now_ms)
         self.exporter.publish(self._board.snapshot(now_ms))
@@ -176,6 +180,7 @@ class Job:
             self.pending,
             partial(publish_dead_letters, letters),
             self._recent,
+            self._firsts,
             self._observe_scored,
         )
         metrics = self.exporter.metrics.spending
@@ -202,6 +207,10 @@ class Job:
             freshness=self._freshness,
         )
         return score_plan(self._settings, self._evaluation, runtime)
+
+    def _firsts(self, scores: pa.Table) -> pa.Table:
+        pane_ms = self._settings.monitor.pane
+        return with_first_of_cluster(scores, self._clusters, pane_ms, _now_ms())
 
     def _observe_scored(self, batch: ScoredBatch) -> None:
         self.last_batch_at = time.monotonic()

@@ -26,6 +26,7 @@ from streaming_eval.inference.calls.batch_deadline import BatchLimits, batch_dea
 from streaming_eval.inference.evaluate import EvaluationPlan, SampleScore, evaluate
 from streaming_eval.inference.spending.books import BatchSpending
 from streaming_eval.inference.spending.sampling import Draw, draw
+from streaming_eval.pipeline.clusters import ClusterBy, cluster_of
 from streaming_eval.pipeline.score_rows import Evaluated, dead_letters_table, scores_table
 from streaming_eval.pipeline.unfinished import OWN_RATE, RECORD_COLUMNS, failures, unfinished_table
 from streaming_eval.pipeline.worker_memory import spare_the_collector
@@ -45,6 +46,7 @@ class ScorePlan:
     limits: Limits
     allowed_clock_skew_ms: int
     batches: BatchLimits
+    clusters: ClusterBy = ClusterBy.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ async def _evaluate_all(
             tasks.append(asyncio.ensure_future(evaluate(*drawn.prepared(sample), calls.endpoints)))
         scores = await asyncio.gather(*tasks)
     return [
-        Evaluated(record, sample, rows, _weights(sample, rows, drawn))
+        Evaluated(
+            record, sample, rows, _weights(sample, rows, drawn), cluster_of(sample, plan.clusters)
+        )
         for (record, sample, drawn), rows in zip(parsed, scores, strict=True)
     ], letters
 

@@ -12,6 +12,7 @@ from streaming_eval.inference.cache.freshness import Freshness
 from streaming_eval.inference.cache.with_cache import CachePolicy
 from streaming_eval.inference.evaluate import EvaluationPlan
 from streaming_eval.pipeline.batch_plan import batch_limits
+from streaming_eval.pipeline.clusters import ClusterBy
 from streaming_eval.pipeline.endpoint_plans import endpoint_plan
 from streaming_eval.pipeline.worker import ScorePlan
 from streaming_eval.settings import CacheSettings, LimitSettings, Settings
@@ -25,6 +26,7 @@ def score_plan(settings: Settings, evaluation: EvaluationPlan, runtime: RuntimeP
         limits=_limits(settings.limits),
         allowed_clock_skew_ms=settings.limits.allowed_clock_skew,
         batches=batch_limits(settings),
+        clusters=ClusterBy(settings.monitor.clusters),
     )
 
 

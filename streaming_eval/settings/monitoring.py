@@ -78,6 +78,10 @@ class MonitorSettings(Section):
     allowed_lateness: DurationMs = Field(
         default=milliseconds("2m"), description="how late a sample may come and still be counted"
     )
+    clusters: Literal["conversation", "prompt", "none"] = Field(
+        default="conversation",
+        description="samples that share it count once, where it first appears, with their mean",
+    )
     alpha: float = Field(
         default=0.05, gt=0, lt=1, description="probability that an interval ever misses the mean"
     )

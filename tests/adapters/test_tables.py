@@ -231,3 +231,21 @@ def test_dead_files_are_deleted_once_a_day(tmp_path: Path, monkeypatch: pytest.M
     for now_s[0] in (0.0, 86_399.0, 86_400.0, 86_500.0, 172_800.0):
         tables.tend(["alerts"])
     assert vacuumed_at_s == [86_400.0, 172_800.0]
+
+
+def test_a_table_of_an_earlier_version_is_given_the_columns_that_it_lacks(tmp_path: Path) -> None:
+    old = pa.schema([field for field in SCHEMAS["scores"] if "cluster" not in field.name])
+    path = tmp_path / "tables" / "scores"
+    write_deltalake(str(path), some("a", "b").select(old.names), partition_by=["event_date"])
+    tables = Tables(tmp_path)
+    tables.append("scores", some("c"), "app", 0)
+    assert ids(tables) == ["a", "b", "c"]
+    assert tables.read("scores", ["cluster"])["cluster"].null_count == 3
+    assert ids(Tables(tmp_path)) == ["a", "b", "c"], "also when it is opened again"
+
+
+def test_a_table_with_a_column_of_another_type_is_refused(tmp_path: Path) -> None:
+    wrong = some("a").set_column(0, "sample_id", pa.array([1], pa.int64()))
+    write_deltalake(str(tmp_path / "tables" / "scores"), wrong, partition_by=["event_date"])
+    with pytest.raises(StorageError, match="columns"):
+        Tables(tmp_path)

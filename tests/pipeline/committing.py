@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ from streaming_eval.inference.spending.books import Treasury
 from streaming_eval.inference.spending.budget import AtCap
 from streaming_eval.inference.spending.ledger import Ledger
 from streaming_eval.inference.spending.price import Prices
+from streaming_eval.pipeline.clusters import with_first_of_cluster
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.purchases import Purchases
 from streaming_eval.pipeline.recent_samples import RecentSamples
@@ -106,12 +108,14 @@ class Job:
         self.gate = Gate()
         self.pending = PendingRecords(self.tables, LIMITS.requeue)
         self.pending.load()
+        self.clusters = RecentSamples(3_600_000)
         outlets = ScoreOutlets(
             self.tables,
             self.answers,
             self.pending,
             self._publish,
             RecentSamples(3_600_000),
+            partial(with_first_of_cluster, recent=self.clusters, pane_ms=60_000, now_ms=0),
             self._observe,
         )
         workers = Workers(PLAN, PARTITIONS, self.tables, self.answers)

@@ -14,7 +14,7 @@ _READ = pa.schema(
     [
         *(SCORES.field(name) for name in ("model", "scorer", "evaluation_version", "event_time")),
         *(SCORES.field(name) for name in ("segments", "value", "paired_values", "scored_at")),
-        SCORES.field("sample_id"),
+        *(SCORES.field(name) for name in ("sample_id", "weight", "cluster", "first_of_cluster")),
     ]
 )
 
@@ -32,6 +32,9 @@ class Scored:
     paired: Mapping[str, float] = field(default_factory=dict)
     id: str = "a"
     scored_ms: int = 10**12
+    weight: float = 1.0
+    cluster: int | None = None
+    first: bool | None = None
 
 
 def batch(rows: Iterable[Scored]) -> pa.RecordBatch:
@@ -48,6 +51,9 @@ def batch(rows: Iterable[Scored]) -> pa.RecordBatch:
                 "paired_values": list(r.paired.items()),
                 "scored_at": instant(r.scored_ms),
                 "sample_id": r.id,
+                "weight": r.weight,
+                "cluster": r.cluster,
+                "first_of_cluster": r.first,
             }
             for r in rows
         ],

@@ -53,6 +53,8 @@ def test_each_score_is_a_row_that_says_where_it_came_from() -> None:
         "judge_cache_key": None,
         "conversation_id": "c",
         "trace_id": "t",
+        "cluster": None,
+        "first_of_cluster": None,
         "topic": "samples",
         "partition": 3,
         "offset": 41,
