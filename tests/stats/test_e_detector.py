@@ -12,9 +12,12 @@ from streaming_eval.stats.e_detector import (
     LOG_ZERO,
     EDetector,
     Track,
+    averaged,
+    either,
     log_evidence,
     step,
 )
+from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Floats, level_values
 
 NOTHING = np.full(BETS, LOG_ZERO)
@@ -49,17 +52,72 @@ def test_a_bet_gains_once_the_mean_is_below_the_null() -> None:
     assert (gains > 1).all()
 
 
-@given(st.floats(0, 1), st.floats(0, 0.25))
-def test_no_score_ruins_a_bet(null_mean: float, variance: float) -> None:
-    detector = EDetector.for_drops(null_mean, variance)
-    assert len(detector.bets) == BETS
-    assert np.isfinite(detector.increments([[10**6, 0], [0, 10**6]])).all()
+@given(st.floats(0, 1), st.one_of(st.none(), st.floats(0, 0.25)))
+def test_no_score_ruins_a_bet(null_mean: float, variance: float | None) -> None:
+    for make in (EDetector.for_drops, EDetector.for_rises):
+        detector = make(null_mean, variance)
+        assert len(detector.bets) == BETS
+        assert np.isfinite(detector.increments([[10**6, 0], [0, 10**6]])).all()
 
 
 @pytest.mark.parametrize("null_mean", [-0.01, 1.01, float("nan")])
 def test_a_null_that_is_no_mean_is_refused(null_mean: float) -> None:
-    with pytest.raises(ValueError, match="null_mean"):
-        EDetector.for_drops(null_mean, 0.1)
+    for make in (EDetector.for_drops, EDetector.for_rises):
+        with pytest.raises(ValueError, match="null_mean"):
+            make(null_mean, 0.1)
+
+
+@given(st.floats(0.001, 0.999), st.one_of(st.none(), st.floats(0.001, 0.25)), COUNTS)
+def test_a_rise_is_a_drop_of_reversed_counts(
+    null_mean: float, variance: float | None, counts: list[int]
+) -> None:
+    """What went right read as what went wrong, against the mirrored null."""
+    mirrored = EDetector.for_drops(1 - null_mean, variance).increments(counts[::-1])
+    rises = EDetector.for_rises(null_mean, variance).increments(counts)
+    assert rises == pytest.approx(mirrored, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("null_mean", [0.02, 0.5, 0.9, 0.98])
+@pytest.mark.parametrize("shift", [-0.15, -0.02, 0.015, 0.1])
+def test_some_bet_of_the_right_direction_gains_whatever_the_variance(
+    null_mean: float, shift: float
+) -> None:
+    mean = float(np.clip(null_mean + shift, 0.001, 0.999))
+    make = EDetector.for_drops if shift < 0 else EDetector.for_rises
+    growth = np.array([1 - mean, mean]) @ make(null_mean).increments(np.eye(2, dtype=np.int64))
+    assert growth.max() > 0
+
+
+@given(
+    st.floats(0.01, 0.99),
+    st.one_of(st.none(), st.floats(0, 0.25)),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+def test_no_bet_gains_while_the_weighted_mean_keeps_to_the_null(
+    null_mean: float, variance: float | None, rises: bool, seed: int
+) -> None:
+    """Weights that go with the value included: it is E[w (v - null)] that decides."""
+    grid = Grid.weighted(3, most=6)
+    shares = np.random.default_rng(seed).dirichlet(np.full(grid.cells, 0.3))
+    gaps = grid.weights * (grid.values - null_mean) * (-1 if rises else 1)
+    if (missing := -float(shares @ gaps)) > 0:  # mix in the cell that helps most
+        mix = missing / (missing + gaps.max())
+        shares = (1 - mix) * shares + mix * np.eye(grid.cells)[gaps.argmax()]
+    make = EDetector.for_rises if rises else EDetector.for_drops
+    factors = np.exp(make(null_mean, variance).increments(np.eye(grid.cells), grid))
+    assert (shares @ factors <= 1 + 1e-9).all()
+
+
+def test_scores_of_the_largest_weight_alone_are_scores_without_weights() -> None:
+    grid = Grid.weighted(2, most=4)
+    heavy = [0] * (grid.cells - 2) + [30, 70]
+    assert DETECTOR.increments(heavy, grid).tolist() == DETECTOR.increments([30, 70]).tolist()
+
+
+def test_counts_of_another_grid_are_refused() -> None:
+    with pytest.raises(ValueError, match="6 cells"):
+        DETECTOR.increments([1, 2], Grid(2, (0.25, 0.5, 1.0)))
 
 
 @given(COUNTS, COUNTS)
@@ -119,3 +177,15 @@ def test_the_best_stretch_is_found_and_counted() -> None:
     assert track.page_sums[rising] == pytest.approx(sums.max(axis=0)[rising])
     assert track.began_ms[rising].tolist() == (best[rising] * 1_000).tolist()
     assert track.n_since[rising].tolist() == ((60 - best[rising]) * 20).tolist()
+
+
+@given(st.lists(st.floats(-600, 600), min_size=1, max_size=4))
+def test_the_average_is_that_of_evidence_and_either_is_never_above_it(logs: list[float]) -> None:
+    average = float(averaged(*logs))
+    assert average == pytest.approx(float(log_evidence(np.array(logs))), rel=1e-12, abs=1e-9)
+    assert average - np.log(len(logs)) - 1e-9 <= float(either(*logs)) <= average + 1e-9
+
+
+def test_many_series_are_combined_at_once() -> None:
+    worse, better = np.array([0.0, 5.0]), np.array([5.0, 0.0])
+    assert averaged(worse, better).shape == either(worse, better).shape == (2,)
