@@ -84,7 +84,7 @@ def test_turning_the_scale_round_turns_the_interval_round(counts: list[int]) -> 
     assert found.upper == pytest.approx(1 - turned.lower, abs=1e-9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 9), st.integers(1, 40), st.integers(0, 2**32))
 def test_a_row_does_not_depend_on_its_neighbours(levels: int, rows: int, seed: int) -> None:
     counts = np.random.default_rng(seed).integers(0, 500, (rows, levels))
