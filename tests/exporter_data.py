@@ -9,7 +9,7 @@ from streaming_eval.adapters.endpoint_metrics import HEDGE_OUTCOMES, EndpointMet
 from streaming_eval.adapters.exporter import Exporter
 from streaming_eval.adapters.prometheus import PipelineMetrics
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
-from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.alerting.verdict import MonitorState
 from streaming_eval.inference.calls.breaker import CircuitState
 from streaming_eval.inference.quota.quotas import QuotaStatus
 from streaming_eval.inference.spending.budget import Budget, Per, Unit

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.alerting.verdict import MonitorState
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Snapshot, newest_decisions, newest_versions
 

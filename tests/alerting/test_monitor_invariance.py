@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.alerting import Pane, SeriesPlan, SeriesState, close, evidence, expire, observe
-from tests.alerting.series import FAR_MS, PANE_MS, drawn, panes, pinned_plan, plan
+from streaming_eval.stats.grid import Grid
+from tests.alerting.series import FAR_MS, PANE_MS, at, drawn, panes, pinned_plan, plan
 
 Scores = list[tuple[int, int]]  # pane index and level of each score, in order of arrival
 
@@ -17,9 +18,9 @@ LAST_CLOSED = 6  # panes before this one are closed in the end
 SCORES = st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 2)), max_size=60)
 PLANS = st.sampled_from(
     [
-        plan(levels=3, alarm=False),
-        pinned_plan(20, levels=3, alarm=False),
-        pinned_plan(1, levels=3, alarm=False),
+        plan(grid=Grid(3), alarm=False),
+        pinned_plan(20, grid=Grid(3), alarm=False),
+        pinned_plan(1, grid=Grid(3), alarm=False),
     ]
 )
 
@@ -37,8 +38,8 @@ def fed(scores: Scores, cuts: list[int], series_plan: SeriesPlan) -> SeriesState
     state = SeriesState()
     for begin, end in pairwise(edges):
         oldest = min([LAST_CLOSED, *(pane for pane, _ in scores[begin:])])
-        batch = histogram(scores[begin:end])
-        state = observe(state, batch, 0, oldest * PANE_MS, series_plan)
+        batch = at(histogram(scores[begin:end]))
+        state = observe(state, batch, oldest * PANE_MS, series_plan)
     return state
 
 
@@ -72,7 +73,7 @@ def test_a_batch_that_comes_again_after_closing_is_only_counted(
     watermark_ms = watermark * PANE_MS
     once = close(fed(scores, [], series_plan), watermark_ms, series_plan)
     passed = {start: row for start, row in histogram(scores).items() if start < watermark_ms}
-    again = observe(once, passed, 0, watermark_ms, series_plan)
+    again = observe(once, at(passed), watermark_ms, series_plan)
     assert again == replace(once, n_late=once.n_late + sum(map(sum, passed.values())))
 
 
@@ -99,6 +100,6 @@ def test_a_thousand_series_take_a_batch_in_well_under_a_second() -> None:
     states = [SeriesState()] * 1_000
     for index, batch in enumerate(batches):
         began = time.process_time()
-        states = [observe(s, batch, 0, (index - 2) * PANE_MS, watching) for s in states]
+        states = [observe(s, batch, (index - 2) * PANE_MS, watching) for s in states]
         took = time.process_time() - began
     assert took < 1.0

@@ -1,0 +1,84 @@
+"""What people decide about a series: another baseline, or that an alarm has been seen to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from streaming_eval.alerting.alarm import Resolution, Transition, Why
+from streaming_eval.alerting.baseline import HOURS, Baseline, within_an_hour
+from streaming_eval.alerting.plan import SeriesPlan
+from streaming_eval.alerting.state import SeriesState, disarmed
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's decision; exactly one of `baseline` and `alarm_opened_ms` is set.
+
+    Attributes:
+        from_ms: event time from which scores count anew; what was known when it was made is older.
+        by: who made it.
+        reason: in that person's words.
+        baseline: to be in force from now on; its version, `by` and `reason` are not read.
+        alarm_opened_ms: the `opened_ms` of the alarm that is acknowledged.
+    """
+
+    from_ms: int
+    by: str
+    reason: str
+    baseline: Baseline | None = None
+    alarm_opened_ms: int | None = None
+
+
+def fits(baseline: Baseline, plan: SeriesPlan) -> bool:
+    """Whether a series can be compared with the baseline at all."""
+    parts, rest = divmod(len(baseline.counts), plan.grid.cells)
+    hourly = parts == HOURS and within_an_hour(plan.pane_ms)
+    return not rest and (parts == 1 or hourly) and min(baseline.counts) >= 0 < baseline.n
+
+
+def take(state: SeriesState, decision: Decision, plan: SeriesPlan) -> SeriesState:
+    """The state after a decision. One that no longer applies changes nothing.
+
+    The detector begins anew: all evidence is 0, and only panes from `from_ms` on tick it that were
+    not closed yet, so that nothing is judged twice and no evidence rests on chosen data.
+    """
+    if decision.baseline is not None:
+        return _promote(state, decision, decision.baseline, plan)
+    if state.alarm is None or state.alarm.opened_ms != decision.alarm_opened_ms:
+        return state
+    return _anew(state, decision, Why.ACKNOWLEDGED, plan)
+
+
+def _promote(
+    state: SeriesState, decision: Decision, baseline: Baseline, plan: SeriesPlan
+) -> SeriesState:
+    if not fits(baseline, plan):
+        return state
+    after = _anew(state, decision, Why.PROMOTED, plan)
+    version = state.baseline.version + 1
+    promoted = replace(baseline, version=version, by=decision.by, reason=decision.reason)
+    return replace(
+        after,
+        baseline=promoted,
+        since_ms=after.armed_from_ms,
+        since_counts=(),
+        since_missing=0,
+    )
+
+
+def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) -> SeriesState:
+    judged = (state.last_closed_ms, None if state.alarm is None else state.alarm.opened_ms)
+    begins = [start_ms + plan.pane_ms for start_ms in judged if start_ms is not None]
+    if state.armed_from_ms is not None:
+        begins.append(state.armed_from_ms)
+    from_ms = max(_next_pane(decision.from_ms, plan.pane_ms), *begins)
+    ended: tuple[Transition, ...] = ()
+    if state.alarm is not None:
+        resolution = Resolution(why, from_ms, decision.by, decision.reason)
+        ended = (Transition(state.alarm, resolution),)
+    return replace(disarmed(state), armed_from_ms=from_ms, transitions=(*state.transitions, *ended))
+
+
+def _next_pane(time_ms: int, pane_ms: int) -> int:
+    """Start of the first pane that lies wholly after `time_ms`."""
+    return -(-time_ms // pane_ms) * pane_ms
