@@ -17,7 +17,8 @@ class EstimateView:
     """One series in one window: the estimate for people beside the decision for pagers.
 
     Attributes:
-        window: its name as a label, a duration (`1h`) or `baseline` for "since the baseline".
+        window: its name as a label: a duration (`1h`), `sliding` with a duration (`sliding 24h`),
+            or `baseline` for "since the baseline".
         n: scores in the window.
         mean: on the scorer's own scale; None while n is 0. Of a paired series: the mean difference.
         lower: of the confidence sequence for the mean, same scale.
@@ -30,7 +31,9 @@ class EstimateView:
         log_evidence: natural logarithm of the alarm's statistic; the same in all windows.
         log_threshold: the evidence at which the series counts as regressed.
         state: value of a `MonitorState`; the same in all windows.
-        missing: scores of the series, since it began, without a value (failed or unparsable).
+        missing: scores of the window without a value (failed or unparsable).
+        baseline_missing: scores that the baseline lacks to be compared with; 0 once there are
+            enough, and of a constant. None where an earlier version computed the estimate.
         updated_ms: when this was computed, epoch milliseconds.
     """
 
@@ -48,6 +51,7 @@ class EstimateView:
     log_threshold: float
     state: str
     missing: int
+    baseline_missing: int | None
     updated_ms: int
 
 

@@ -55,7 +55,7 @@ _PER_WINDOW = (
     _Gauge("score_samples", "Scores in the window.", lambda v: v.n),
     _Gauge(
         "score_missing",
-        "Scores of the series without a value, since it began.",
+        "Scores of the window without a value.",
         lambda v: v.missing,
     ),
     _Gauge(
@@ -69,6 +69,11 @@ _PER_WINDOW = (
 )
 _PER_SERIES = (
     _Gauge("baseline_mean", "What the mean is compared with.", lambda v: v.baseline_mean),
+    _Gauge(
+        "baseline_missing_samples",
+        "Scores that the baseline lacks before anything is compared with it.",
+        lambda v: v.baseline_missing,
+    ),
     _Gauge(
         "regression_log_evidence",
         "Natural logarithm of the evidence that the mean has fallen below the baseline by more "

@@ -103,6 +103,9 @@ class PipelineMetrics:
         self._pending = self._gauge(
             "pending_samples", "Samples that wait for an answer, to be tried in a later batch."
         )
+        self._state_bytes = self._gauge(
+            "state_bytes", "Size of the largest state of a series in the monitor's last batch."
+        )
         self._partitions: set[tuple[str, str]] = set()
         self._repartitioning = threading.Lock()
         text = "Version of the evaluator."
@@ -159,6 +162,9 @@ class PipelineMetrics:
 
     def observe_pending(self, n: int) -> None:
         self._pending.set(n)
+
+    def observe_state_bytes(self, n: int) -> None:
+        self._state_bytes.set(n)
 
     def observe_kafka_lag(self, lag: Mapping[tuple[str, int], int]) -> None:
         """Records not scored yet by (topic, partition); a partition that is left out vanishes."""

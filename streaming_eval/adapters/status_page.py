@@ -18,7 +18,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 _SERIES_HEAD = (
     "model", "segment", "scorer", "against", "window", "n", "missing", "mean", "interval",
-    "baseline", "evidence", "threshold", "state",
+    "baseline", "baseline lacks", "evidence", "threshold", "state",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def _series_row(view: EstimateView) -> str:
         _number(view.mean, signed=paired),
         f"{_number(view.lower, signed=paired)} … {_number(view.upper, signed=paired)}",
         _number(view.baseline_mean, signed=paired),
+        f"{view.baseline_missing:,}" if view.baseline_missing else "–",
         f"{view.log_evidence:.2f}",
         f"{view.log_threshold:.2f}",
     )

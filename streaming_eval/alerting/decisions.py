@@ -15,6 +15,7 @@ class Decision:
     """A person's decision; exactly one of `baseline` and `alarm_opened_ms` is set.
 
     Attributes:
+        made_ms: when it was made, wall clock; later ones come after earlier ones.
         from_ms: event time from which scores count anew; what was known when it was made is older.
         by: who made it.
         reason: in that person's words.
@@ -22,6 +23,7 @@ class Decision:
         alarm_opened_ms: the `opened_ms` of the alarm that is acknowledged.
     """
 
+    made_ms: int
     from_ms: int
     by: str
     reason: str

@@ -68,6 +68,7 @@ def summarise(
     columns = ["sample_id", "model", "scorer", "cache_key", "judge_cache_key", "event_time"]
     scores = tables.read("scores", [*columns, "scored_at"])
     keys = tables.read("responses", ["cache_key"])["cache_key"]
+    opened = tables.read("alerts", filters=[("status", "=", "opened")])
     return Summary(
         samples_produced=produced,
         samples_scored=pc.count_distinct(scores["sample_id"]).as_py(),
@@ -77,7 +78,7 @@ def summarise(
         cache_hits=_cache_hits(scores, keys),
         swap_at=None if swap is None else _iso(_moment(swap.at_ms)),
         swapped_after_samples=None if swap is None else swap.after_samples,
-        alerts=tuple(_alerts(tables.read("alerts"), scores, swap)),
+        alerts=tuple(_alerts(opened, scores, swap)),
         prometheus_alert_fired=fired,
     )
 

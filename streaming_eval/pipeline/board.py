@@ -17,7 +17,7 @@ from streaming_eval.snapshot import EstimateView, Promises, Snapshot
 _COLUMNS = [
     "series_key", "window", "window_start", "n", "mean", "lower", "upper", "baseline_mean",
     "effect", "effect_lower", "effect_upper", "log_evidence", "log_threshold", "state", "missing",
-    "updated_at",
+    "baseline_missing", "updated_at",
 ]  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def _view(e: Estimate, now_ms: int) -> EstimateView:
         log_threshold=e.log_threshold,
         state=e.state.value,
         missing=e.missing,
+        baseline_missing=e.baseline_missing,
         updated_ms=now_ms,
     )
 

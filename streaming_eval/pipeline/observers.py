@@ -48,6 +48,8 @@ def observe_monitored(exporter: Exporter, board: Board, batch: MonitoredBatch) -
     board.update(batch.estimates, batch.now_ms)
     exporter.publish(board.snapshot(batch.now_ms))
     exporter.metrics.count_late_samples(_late(batch.reports))
+    if batch.reports:
+        exporter.metrics.observe_state_bytes(max(r.state_bytes for r in batch.reports))
     exporter.metrics.observe_batch(monitor_query.QUERY, batch.seconds, batch.now_ms / 1_000)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streaming_eval.alerting.baseline import HOURS
 from streaming_eval.alerting.plan import SeriesPlan, fleet_thresholds
 from streaming_eval.errors import PermanentError, SettingsError
 from streaming_eval.inference.cache.cache_key import cache_key
@@ -118,12 +119,11 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
     )
-    alarmed = alarmed_series(settings)
     return MonitorPlan(
         layout=layout,
-        own={s.label: _series_plan(settings, s, None, alarmed) for s in settings.scorers},
+        own={s.label: _series_plan(settings, s, None, layout) for s in settings.scorers},
         paired={
-            (s.label, c.candidate, c.against): _series_plan(settings, s, c, alarmed)
+            (s.label, c.candidate, c.against): _series_plan(settings, s, c, layout)
             for s in settings.scorers
             for c in settings.comparisons
         },
@@ -196,7 +196,7 @@ def _series_plan(
     settings: Settings,
     scorer: ScorerSettings,
     comparison: ComparisonSettings | None,
-    alarmed: int,
+    layout: SeriesLayout,
 ) -> SeriesPlan:
     monitor = settings.monitor
     scale = scale_of(_definition(scorer))
@@ -209,9 +209,10 @@ def _series_plan(
         inherited = baseline if baseline.kind == "pinned" else BaselineSettings()
         baseline = comparison.baseline or inherited
         scale = scale.difference()
-    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, max(alarmed, 1))
+    alarmed = max(alarmed_series(settings), 1)
+    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, alarmed)
     return SeriesPlan(
-        levels=scale.levels,
+        grid=layout.grid(scale),
         pane_ms=monitor.pane,
         window_ms=monitor.window,
         baseline_samples=baseline.samples if baseline.kind == "pinned" else None,
@@ -220,8 +221,12 @@ def _series_plan(
         log_threshold=thresholds.log_threshold,
         log_suspect=thresholds.log_suspect,
         alarm=scorer.raises_alerts,
+        seasons=1 if baseline.seasonal is None else HOURS,
+        sliding_ms=monitor.sliding_windows,
+        maturity_ms=monitor.label_maturity,
     )
 
 
 def _constant(baseline: BaselineSettings, scale: Scale) -> float | None:
-    return None if baseline.value is None else float(scale.unit(baseline.value))
+    value = 0.0 if baseline.kind == "champion" else baseline.value
+    return None if value is None else float(scale.unit(value))

@@ -135,9 +135,7 @@ class Job:
         """Starts the score query and the monitor query."""
         settings, trigger_ms = self._settings, self._settings.spark.trigger
         records = score_query.records(spark, settings.kafka, self._java_security)
-        counts = monitor_query.pane_counts_of(
-            spark, Path(self._tables.uri("scores")), self._monitor, settings.spark.partitions
-        )
+        rows = monitor_query.rows_of(spark, self._tables, self._monitor, settings.spark.partitions)
         score_checkpoint = self.checkpoint(score_query.QUERY)
         monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
         sink = self._score_sink(score_checkpoint)
@@ -145,7 +143,7 @@ class Job:
         return [
             score_query.start(records, sink, score_checkpoint, trigger_ms),
             monitor_query.start(
-                monitor_query.reports(counts, self._monitor),
+                monitor_query.reports(rows, self._monitor),
                 self._monitor_sink(monitor_checkpoint),
                 monitor_checkpoint,
                 trigger_ms,
@@ -228,6 +226,7 @@ class Job:
         return {
             "monitor.pane": duration_text(monitor.pane),
             "monitor.window": duration_text(monitor.window),
+            "monitor.label_maturity": duration_text(monitor.label_maturity),
             "layout of the state": str(SeriesState().version),
         }
 

@@ -9,7 +9,8 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from streaming_eval.alerting import Alarm, MonitorState
-from streaming_eval.pipeline.estimates import SINCE_BASELINE, Estimate, IntervalPlan, estimates
+from streaming_eval.pipeline.estimates import Estimate, IntervalPlan, estimates
+from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey
 from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import mean
@@ -81,7 +82,7 @@ def test_of_a_scorer_in_which_less_is_better_the_numbers_stay_its_own() -> None:
 def test_the_mean_lies_in_its_interval_and_the_effect_in_its_own(
     data: st.DataObject, series: SeriesKey
 ) -> None:
-    levels = PLAN.series(series).levels
+    levels = PLAN.series(series).grid.cells
     counts, baseline = data.draw(counts_of(levels)), data.draw(counts_of(levels))
     constant = PLAN.series(series).baseline_constant is not None
     window, since = one(
@@ -106,7 +107,7 @@ def test_the_mean_lies_in_its_interval_and_the_effect_in_its_own(
 def test_the_effect_is_the_change_of_the_mean_on_the_scorer_s_own_scale(
     series: SeriesKey, better: int
 ) -> None:
-    levels = PLAN.series(series).levels
+    levels = PLAN.series(series).grid.cells
     worse, good = ([0] * levels for _ in range(2))
     worse[0], good[-1] = 900, 900
     window, _ = one(series, worse, baseline=good, pinned=True)
@@ -203,7 +204,7 @@ def test_an_alarm_that_was_switched_off_is_not_shown_any_more() -> None:
 def test_reports_together_are_estimated_as_each_alone(many: list[tuple[SeriesKey, int]]) -> None:
     reports = []
     for series, n in dict(many).items():
-        levels = PLAN.series(series).levels
+        levels = PLAN.series(series).grid.cells
         counts = [n] * levels
         reports.append(report(series, counts, since=counts, baseline=counts, pinned=True))
     together = estimates(reports, PLAN, INTERVALS)

@@ -150,9 +150,9 @@ def test_panes_windows_and_levels_are_as_set() -> None:
     assert (monitor.layout.pane_ms, monitor.allowed_lateness_ms) == (PANE_MS, 60_000)
     own = monitor.own
     assert {(p.pane_ms, p.window_ms) for p in own.values()} == {(PANE_MS, WINDOW_MS)}
-    levels = {scorer: p.levels for scorer, p in own.items()}
+    levels = {scorer: p.grid.levels for scorer, p in own.items()}
     assert levels == {"contains": 2, "latency_ms": 65, "judge": 3}
-    assert monitor.paired["judge", "small", "production"].levels == 5
+    assert monitor.paired["judge", "small", "production"].grid.levels == 5
 
 
 def test_pairs_name_production_for_the_worker_and_its_models_for_the_monitor() -> None:

@@ -66,7 +66,7 @@ def _rows(scores: Iterable[Score]) -> list[Row]:
         counts = panes.setdefault(pane * PANE_MS, {})
         counts[level] = counts.get(level, 0) + 1
     return [
-        Row(pane_ms=pane_ms, levels=list(counts), counts=list(counts.values()))
+        Row(pane_ms=pane_ms, levels=list(counts), counts=list(counts.values()), decision=None)
         for pane_ms, counts in panes.items()
     ]
 
@@ -145,7 +145,7 @@ def test_missing_scores_are_counted_and_are_no_zeros() -> None:
     step.take([(1, MISSING), (2, MISSING)])
     last = step.reports[-1]
     assert (last.n_missing, last.n_total) == (3, 1)
-    assert [w.counts for w in last.windows] == [(0, 1)]
+    assert [(w.counts, w.missing) for w in last.windows] == [((0, 1), 3)]
 
 
 def test_rows_of_one_pane_from_several_partitions_add_up() -> None:
@@ -163,13 +163,13 @@ def test_the_baseline_is_pinned_once_when_its_last_pane_closes() -> None:
     step.watermark(6)
     assert [r.baseline_is_new for r in step.reports] == [False, False, True]
     pinning = step.reports[-1]
-    assert (pinning.baseline_counts, pinning.baseline_end_ms) == ((9, 95), 3 * PANE_MS)
-    assert pinning.since_counts == (0, 2)
+    assert (pinning.baseline.counts, pinning.baseline.end_ms) == ((9, 95), 3 * PANE_MS)
+    assert pinning.since.counts == (0, 2)
     step.take([(7, BAD)] * 3)
     step.watermark(20)
     last = step.reports[-1]
     assert sum(r.baseline_is_new for r in step.reports) == 1
-    assert (last.baseline_counts, last.baseline_end_ms) == ((9, 95), 3 * PANE_MS)
+    assert last.baseline == pinning.baseline
 
 
 def test_an_alarm_opens_exactly_once_however_the_batches_are_cut() -> None:
@@ -184,7 +184,7 @@ def test_an_alarm_opens_exactly_once_however_the_batches_are_cut() -> None:
         for begin in range(0, len(drop), size):
             step.take(drop[begin : begin + size])
         step.watermark(30)
-        assert sum(r.alarm_is_new for r in step.reports) == 1
+        assert [len(r.transitions) for r in step.reports if r.transitions] == [1]
         opened = [r.alarm for r in step.reports if r.alarm]
         assert set(opened) == {opened[0]}, "it stays as it was when it opened"
         assert opened[0].began_ms == 12 * PANE_MS
