@@ -192,7 +192,7 @@ DECISIONS = pa.schema(
         ("period_end", _INSTANT),
         ("alert_id", pa.string()),
         ("opened_pane", _INSTANT),
-        ("counts_from", _INSTANT),
+        ("known_until", _INSTANT),
         ("decided_by", pa.string()),
         ("reason", pa.string()),
         ("decided_at", _INSTANT),

@@ -1,7 +1,7 @@
 """Monitors: what is kept of a series, how it takes in counts, and what may be said of it."""
 
 from streaming_eval.alerting.alarm import Alarm, ChangeEstimate, Resolution, Transition, Why
-from streaming_eval.alerting.baseline import Baseline
+from streaming_eval.alerting.baseline import NO_BASELINE, Baseline
 from streaming_eval.alerting.decisions import Decision, fits
 from streaming_eval.alerting.detector import bounds
 from streaming_eval.alerting.monitor import close, expire, observe, wake_at
@@ -21,6 +21,7 @@ from streaming_eval.alerting.state import Pane, SeriesState
 from streaming_eval.alerting.verdict import MonitorState, decide
 
 __all__ = [
+    "NO_BASELINE",
     "Alarm",
     "Baseline",
     "ChangeEstimate",

@@ -8,6 +8,7 @@ from streaming_eval.alerting.alarm import Resolution, Transition, Why
 from streaming_eval.alerting.baseline import HOURS, Baseline, within_an_hour
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.alerting.state import SeriesState, disarmed
+from streaming_eval.windows import start_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Decision:
 
     Attributes:
         made_ms: when it was made, wall clock; later ones come after earlier ones.
-        from_ms: event time from which scores count anew; what was known when it was made is older.
+        known_until_ms: event time of the newest score that could be known then. Scores count anew
+            from the next pane on.
         by: who made it.
         reason: in that person's words.
         baseline: to be in force from now on; its version, `by` and `reason` are not read.
@@ -24,7 +26,7 @@ class Decision:
     """
 
     made_ms: int
-    from_ms: int
+    known_until_ms: int
     by: str
     reason: str
     baseline: Baseline | None = None
@@ -41,8 +43,8 @@ def fits(baseline: Baseline, plan: SeriesPlan) -> bool:
 def take(state: SeriesState, decision: Decision, plan: SeriesPlan) -> SeriesState:
     """The state after a decision. One that no longer applies changes nothing.
 
-    The detector begins anew: all evidence is 0, and only panes from `from_ms` on tick it that were
-    not closed yet, so that nothing is judged twice and no evidence rests on chosen data.
+    The detector begins anew: all evidence is 0, and only panes tick it that were neither closed nor
+    known when the decision was made, so that no evidence rests on scores that led to it.
     """
     if decision.baseline is not None:
         return _promote(state, decision, decision.baseline, plan)
@@ -70,10 +72,10 @@ def _promote(
 
 def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) -> SeriesState:
     judged = (state.last_closed_ms, None if state.alarm is None else state.alarm.opened_ms)
-    begins = [start_ms + plan.pane_ms for start_ms in judged if start_ms is not None]
+    begins = [begin_ms + plan.pane_ms for begin_ms in judged if begin_ms is not None]
     if state.armed_from_ms is not None:
         begins.append(state.armed_from_ms)
-    from_ms = max(_next_pane(decision.from_ms, plan.pane_ms), *begins)
+    from_ms = max(_next_pane(decision.known_until_ms, plan.pane_ms), *begins)
     ended: tuple[Transition, ...] = ()
     if state.alarm is not None:
         resolution = Resolution(why, from_ms, decision.by, decision.reason)
@@ -82,5 +84,5 @@ def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) ->
 
 
 def _next_pane(time_ms: int, pane_ms: int) -> int:
-    """Start of the first pane that lies wholly after `time_ms`."""
-    return -(-time_ms // pane_ms) * pane_ms
+    """Start of the pane after the one that holds `time_ms`."""
+    return start_ms(time_ms, pane_ms) + pane_ms

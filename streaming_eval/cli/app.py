@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from streaming_eval.cli.alerts import alerts_app
+from streaming_eval.cli.baseline import baseline_app
 from streaming_eval.cli.cache import cache_app
 from streaming_eval.cli.checks import doctor, validate
 from streaming_eval.cli.guard import guarded, start_logging
@@ -41,6 +43,8 @@ def root(
 
 for verb in (demo, run, validate, doctor, version):
     app.command()(guarded(verb))
+app.add_typer(alerts_app, name="alerts")
+app.add_typer(baseline_app, name="baseline")
 app.add_typer(cache_app, name="cache")
 app.add_typer(schema_app, name="schema")
 

@@ -50,7 +50,7 @@ def decision(row: Mapping[str, Any]) -> Decision:
     promotes = row["baseline_id"] is not None
     return Decision(
         made_ms=_ms(row["decided_at"]) or 0,
-        from_ms=_ms(row["counts_from"]) or 0,
+        known_until_ms=_ms(row["known_until"]) or 0,
         by=row["decided_by"],
         reason=row["reason"],
         baseline=_baseline(row) if promotes else None,

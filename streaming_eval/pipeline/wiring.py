@@ -27,7 +27,6 @@ from streaming_eval.adapters.kafka import (
 from streaming_eval.adapters.kafka_java import java_security
 from streaming_eval.adapters.pending_records import PendingRecords
 from streaming_eval.adapters.quota_wire import QuotaAddress
-from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
 from streaming_eval.pipeline import monitor_query, score_query
@@ -38,6 +37,7 @@ from streaming_eval.pipeline.dead_letters import publish_dead_letters
 from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.job_tables import own_tables
 from streaming_eval.pipeline.lag import LagWatch
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
 from streaming_eval.pipeline.observers import observe_monitored, observe_scored
@@ -81,7 +81,7 @@ class Job:
             settings.exporter.host, settings.exporter.port, settings.prices.currency
         )
         self.last_batch_at = time.monotonic()
-        self._tables = self._own_tables()
+        self._tables = own_tables(settings.storage)
         index = AnswerIndex(self._index_path(), self._tables.uri("responses"))
         self._freshness = freshness(settings.cache, _now_ms)
         self._answers = AnswerStore(
@@ -162,11 +162,6 @@ class Job:
 
         return LagWatch(ends, lambda: score.lastProgress, self.exporter.metrics.observe_kafka_lag)
 
-    def _own_tables(self) -> Tables:
-        """The tables, for one thread."""
-        shared = self._settings.storage.responses
-        return Tables(self._root, places={} if shared is None else {"responses": shared.absolute()})
-
     def _score_sink(self, checkpoint: Path) -> ScoreSink:
         kafka = self._settings.kafka
         letters = DeadLetterProducer(
@@ -192,7 +187,7 @@ class Job:
             monitor.alpha, monitor.expected_samples_per_window, duration_text(monitor.window)
         )
         # The two sinks run in threads of their own, and a table's handle belongs to one of them.
-        outlets = MonitorOutlets(self._own_tables(), self._observe_monitored)
+        outlets = MonitorOutlets(own_tables(self._settings.storage), self._observe_monitored)
         return MonitorSink(self._monitor, intervals, outlets, checkpoint, self.gate)
 
     def score_plan(self) -> ScorePlan:
