@@ -46,7 +46,7 @@ def weighed(panes: Sequence[Pane], state: SeriesState, plan: SeriesPlan) -> Iter
     for null in set(nulls):
         rows = [row for row, other in enumerate(nulls) if other == null]
         counts = [ticking[row].counts for row in rows]
-        increments[rows] = drops_below(null).increments(counts)
+        increments[rows] = drops_below(null, plan.grid).increments(counts, plan.grid)
     return map(Weighed, ticking, nulls, increments)
 
 
@@ -87,8 +87,8 @@ class Course:
         pane = weighed.pane
         if pane.start_ms <= alarm.opened_ms or self.recovery_log_m is None:
             return self
-        rise = rises_above(weighed.null_mean, pane.counts, plan.grid)
-        log_m = step(self.recovery_log_m, rise)
+        bets = rises_above(weighed.null_mean, plan.grid)
+        log_m = step(self.recovery_log_m, bets.increments(pane.counts, plan.grid))
         if log_evidence(log_m) < plan.log_recovered:
             return replace(self, recovery_log_m=log_m)
         ended = Transition(alarm, Resolution(Why.RECOVERED, pane.start_ms))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-
 from streaming_eval.alerting.baseline import Baseline
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.stats.baseline import lower_bound
 from streaming_eval.stats.e_detector import EDetector
-from streaming_eval.stats.grid import Grid
-from streaming_eval.stats.levels import Floats
+from streaming_eval.stats.grid import UNWEIGHTED, Grid
 
 
 def bounds(baseline: Baseline, plan: SeriesPlan) -> tuple[float, ...]:
@@ -25,7 +22,7 @@ def bounds(baseline: Baseline, plan: SeriesPlan) -> tuple[float, ...]:
         return (constant(baseline, plan) or 0.0,)
     cells, seasons = plan.grid.cells, baseline.seasons(plan.grid.cells)
     parts = (baseline.counts[at * cells : (at + 1) * cells] for at in range(seasons))
-    return tuple(_lower_bound(part, plan.baseline_alpha / seasons) for part in parts)
+    return tuple(_lower_bound(part, plan.baseline_alpha / seasons, plan.grid) for part in parts)
 
 
 def constant(baseline: Baseline, plan: SeriesPlan) -> float | None:
@@ -48,27 +45,32 @@ def null_mean(baseline: Baseline, start_ms: int, plan: SeriesPlan) -> float:
     if known is None:
         cells = plan.grid.cells
         alpha = plan.baseline_alpha / baseline.seasons(cells)
-        known = _lower_bound(baseline.season(start_ms, cells), alpha)
+        known = _lower_bound(baseline.season(start_ms, cells), alpha, plan.grid)
     return max(known - plan.smallest_effect, 0.0)
 
 
 @lru_cache(maxsize=8_192)
-def drops_below(mean: float) -> EDetector:
+def drops_below(mean: float, grid: Grid) -> EDetector:
     """Bets against "the mean is at least `mean`"."""
-    # Scores with this mean cannot vary more than pass/fail ones do. Where they vary less, a bet
-    # meant for a larger drop is the right one: no estimate of the variance is needed.
-    return EDetector.for_drops(mean, variance=mean * (1.0 - mean))
+    return EDetector.for_drops(mean, _variance(mean, grid))
+
+
+@lru_cache(maxsize=8_192)
+def rises_above(mean: float, grid: Grid) -> EDetector:
+    """Bets against "the mean is at most `mean`": the same, seen from the other end."""
+    return EDetector.for_rises(mean, _variance(mean, grid))
+
+
+def _variance(mean: float, grid: Grid) -> float | None:
+    """What the stakes are made for.
+
+    Scores with this mean cannot vary more than pass/fail ones do. Where they vary less, a bet meant
+    for a larger drop is the right one: no estimate of the variance is needed. Weights change how
+    much a score counts, by factors that nobody knows beforehand.
+    """
+    return mean * (1.0 - mean) if grid.shares == UNWEIGHTED else None
 
 
 @lru_cache(maxsize=65_536)
-def _lower_bound(counts: tuple[int, ...], alpha: float) -> float:
-    return lower_bound(counts, alpha)
-
-
-def rises_above(mean: float, counts: tuple[int, ...], grid: Grid) -> Floats:
-    """Log factor of each bet against "the mean is at most `mean`" over one pane's counts.
-
-    The bets on a drop, seen from the other end of the scale: the best level is the worst there.
-    """
-    from_the_end = np.reshape(counts, (len(grid.shares), grid.levels))[:, ::-1].ravel()
-    return drops_below(1.0 - mean).increments(from_the_end)
+def _lower_bound(counts: tuple[int, ...], alpha: float, grid: Grid) -> float:
+    return lower_bound(counts, alpha, grid)

@@ -8,6 +8,7 @@ from streaming_eval.alerting.detector import constant
 from streaming_eval.alerting.detector import null_mean as detector_null_mean
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.alerting.state import Pane, SeriesState
+from streaming_eval.stats.baseline import missing
 from streaming_eval.stats.e_detector import LOG_ZERO, Track, log_evidence
 
 
@@ -20,7 +21,7 @@ def baseline_missing(state: SeriesState, plan: SeriesPlan) -> int:
     """How many scores the baseline lacks; 0 once there are enough."""
     if constant(state.baseline, plan) is not None or plan.baseline_samples is None:
         return 0
-    return max(plan.baseline_samples - state.baseline.n, 0)
+    return missing(state.baseline.counts, plan.baseline_samples)
 
 
 def comparable(state: SeriesState, plan: SeriesPlan) -> bool:

@@ -67,7 +67,7 @@ def list_(  # noqa: PLR0913 - one parameter per option
 
 @alerts_app.command("acknowledge")
 @guarded
-def acknowledge(  # noqa: PLR0913 - one parameter per option
+def acknowledge(
     alert: Annotated[str, typer.Argument(help="Id of the alert.")],
     reason: ReasonOption,
     by: ByOption = None,

@@ -151,7 +151,7 @@ def show(
 
 @baseline_app.command("promote")
 @guarded
-def promote(  # noqa: PLR0913 - one parameter per option
+def promote(
     baseline: Annotated[list[str], typer.Argument(help="Ids of baselines, of different series.")],
     reason: ReasonOption,
     by: ByOption = None,

@@ -18,7 +18,7 @@ from streaming_eval.cli.options import (
     VerboseOption,
     settings_from,
 )
-from streaming_eval.cli.output import Output, busy, say, say_json, say_table
+from streaming_eval.cli.output import Output, busy, say, say_error, say_json, say_table
 from streaming_eval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,15 +42,22 @@ def validate(
     ] = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Check a configuration; every error at once, with its line. Exit 2 when it has any."""
+    """Check a configuration; every error at once, with its line. Exit 2 when it has any.
+
+    What is allowed and seldom wise is a warning on standard error.
+    """
     settings = settings_from(file or config, changes, strict=strict)
     verdict = f"{file or config}: valid, {_extent(settings)}"
+    from streaming_eval.pipeline.plan_warnings import warnings
+
     if print_effective:
         from streaming_eval.configuration import effective_yaml
 
         # The verdict as a comment: what is printed is a configuration itself.
         verdict = f"# {verdict}\n{effective_yaml(settings).rstrip()}"
     say(verdict)
+    for warning in warnings(settings):
+        say_error(f"warning: {warning}")
 
 
 def doctor(

@@ -129,7 +129,7 @@ class _Bets:
         bet = MixtureBet(alpha, self.plan.expected_n)
         if self.paired:
             bet = replace(bet, mean_guess=_PAIRED_MEAN, variance_guess=_PAIRED_VARIANCE)
-        bounds = bet.intervals(np.array(counts, np.int64))
+        bounds = bet.intervals(np.array(counts, np.int64), self.grid)
         return [Interval(float(low), float(high)) for low, high in zip(*bounds, strict=True)]
 
 

@@ -11,6 +11,7 @@ from streaming_eval.alerting import Baseline, bounds
 from streaming_eval.pipeline.frozen_baselines import Chosen
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.baseline import missing
 
 Row = Mapping[str, Any]
 
@@ -49,9 +50,9 @@ def _view(row: Row, in_force: bool, plan: MonitorPlan) -> BaselineView:
         return BaselineView(row, in_force, None, ())
     series, scale = plan.series(key), plan.scale(key)
     baseline = Baseline(tuple(row["counts"]), id=row["baseline_id"])
-    missing = max((series.baseline_samples or 0) - baseline.n, 0)
+    lacking = missing(baseline.counts, series.baseline_samples or 0)
     own = tuple(float(scale.raw(bound)) for bound in bounds(baseline, series))
-    return BaselineView(row, in_force, missing, own)
+    return BaselineView(row, in_force, lacking, own)
 
 
 @dataclass(frozen=True, slots=True)
