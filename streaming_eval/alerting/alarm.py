@@ -19,13 +19,20 @@ class ChangeEstimate:
     n_since: int
 
 
+class AlertKind(StrEnum):
+    """What an alert is about: a mean that fell, or a distribution that moved."""
+
+    REGRESSION = "regression"
+    DRIFT = "drift"
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """How an alarm opened; it stays as it was then.
 
     Attributes:
         opened_ms: start of the pane whose evidence first reached the threshold.
-        began_ms: start of the pane in which the drop was then estimated to have begun.
+        began_ms: start of the pane in which the change was then estimated to have begun.
         log_evidence: log evidence at the opening.
         n_since_began: scores from `began_ms` up to the opening.
     """
@@ -34,6 +41,7 @@ class Alarm:
     began_ms: int
     log_evidence: float
     n_since_began: int
+    kind: AlertKind = AlertKind.REGRESSION
 
 
 class Why(StrEnum):
