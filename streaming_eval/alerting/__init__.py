@@ -1,9 +1,18 @@
 """Monitors: what is kept of a series, how it takes in counts, and what may be said of it."""
 
-from streaming_eval.alerting.alarm import Alarm, ChangeEstimate, Resolution, Transition, Why
+from streaming_eval.alerting.alarm import (
+    Alarm,
+    AlertKind,
+    ChangeEstimate,
+    Resolution,
+    Transition,
+    Why,
+)
 from streaming_eval.alerting.baseline import NO_BASELINE, Baseline
 from streaming_eval.alerting.decisions import Decision, fits
 from streaming_eval.alerting.detector import bounds
+from streaming_eval.alerting.drift import DriftPlan
+from streaming_eval.alerting.drift_course import drift_cells, drift_evidence
 from streaming_eval.alerting.monitor import close, expire, observe, wake_at
 from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
 from streaming_eval.alerting.reading import (
@@ -23,9 +32,11 @@ from streaming_eval.alerting.verdict import MonitorState, decide
 __all__ = [
     "NO_BASELINE",
     "Alarm",
+    "AlertKind",
     "Baseline",
     "ChangeEstimate",
     "Decision",
+    "DriftPlan",
     "MonitorState",
     "Pane",
     "Resolution",
@@ -41,6 +52,8 @@ __all__ = [
     "close",
     "comparable",
     "decide",
+    "drift_cells",
+    "drift_evidence",
     "evidence",
     "expire",
     "fits",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from streaming_eval.alerting.alarm import Resolution, Transition, Why
+from streaming_eval.alerting.alarm import Alarm, Resolution, Transition, Why
 from streaming_eval.alerting.baseline import HOURS, Baseline, within_an_hour
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.alerting.state import SeriesState, disarmed
@@ -22,7 +22,7 @@ class Decision:
         by: who made it.
         reason: in that person's words.
         baseline: to be in force from now on; its version, `by` and `reason` are not read.
-        alarm_opened_ms: the `opened_ms` of the alarm that is acknowledged.
+        alarm_opened_ms: the `opened_ms` of an alarm that is acknowledged.
     """
 
     made_ms: int
@@ -43,12 +43,13 @@ def fits(baseline: Baseline, plan: SeriesPlan) -> bool:
 def take(state: SeriesState, decision: Decision, plan: SeriesPlan) -> SeriesState:
     """The state after a decision. One that no longer applies changes nothing.
 
-    The detector begins anew: all evidence is 0, and only panes tick it that were neither closed nor
-    known when the decision was made, so that no evidence rests on scores that led to it.
+    The detectors begin anew, that of drift too: all evidence is 0, every open alarm ends, and only
+    panes tick them that were neither closed nor known when the decision was made, so that no
+    evidence rests on scores that led to it.
     """
     if decision.baseline is not None:
         return _promote(state, decision, decision.baseline, plan)
-    if state.alarm is None or state.alarm.opened_ms != decision.alarm_opened_ms:
+    if decision.alarm_opened_ms not in {alarm.opened_ms for alarm in _open(state)}:
         return state
     return _anew(state, decision, Why.ACKNOWLEDGED, plan)
 
@@ -71,16 +72,18 @@ def _promote(
 
 
 def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) -> SeriesState:
-    judged = (state.last_closed_ms, None if state.alarm is None else state.alarm.opened_ms)
+    judged = (state.last_closed_ms, *(alarm.opened_ms for alarm in _open(state)))
     begins = [begin_ms + plan.pane_ms for begin_ms in judged if begin_ms is not None]
     if state.armed_from_ms is not None:
         begins.append(state.armed_from_ms)
     from_ms = max(_next_pane(decision.known_until_ms, plan.pane_ms), *begins)
-    ended: tuple[Transition, ...] = ()
-    if state.alarm is not None:
-        resolution = Resolution(why, from_ms, decision.by, decision.reason)
-        ended = (Transition(state.alarm, resolution),)
+    resolution = Resolution(why, from_ms, decision.by, decision.reason)
+    ended = tuple(Transition(alarm, resolution) for alarm in _open(state))
     return replace(disarmed(state), armed_from_ms=from_ms, transitions=(*state.transitions, *ended))
+
+
+def _open(state: SeriesState) -> list[Alarm]:
+    return [alarm for alarm in (state.alarm, state.drift.alarm) if alarm is not None]
 
 
 def _next_pane(time_ms: int, pane_ms: int) -> int:

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from streaming_eval.alerting.alarm import Alarm, AlertKind
+from streaming_eval.alerting.baseline import season_of
 from streaming_eval.stats.cells import QuantileCells
 from streaming_eval.stats.conformal import RankAlarm
 from streaming_eval.stats.drift import CellEvidence, OneVsRest
@@ -35,6 +36,7 @@ class DriftPlan:
         tolerance: change of a cell's share that is not worth an alarm, on [0, 1).
         log_threshold: log evidence that opens the alarm.
         log_suspect: log evidence that is worth a look.
+        enough: scores since the baseline after which silence means that little has changed.
         alarm: whether the alarm may open at all.
         alpha: probability that a bound of the baseline's shares is wrong.
     """
@@ -44,6 +46,7 @@ class DriftPlan:
     tolerance: float
     log_threshold: float
     log_suspect: float
+    enough: int = 2_500
     alarm: bool = True
     alpha: float = 0.05
 
@@ -55,12 +58,12 @@ class Drift:
     Attributes:
         version: of the baseline that it is compared with; 0 for none.
         edges: upper ends of the ordered cells but the last, on [0, 1]; empty for categories.
-        baseline: counts per cell.
+        baseline: counts per cell; of a seasonal baseline 24 times, once for each hour of the day.
         log_m: log evidence of each bet on a cell after the last closed pane.
         page_sums: per cell and way, the largest sum of log factors over any stretch up to now.
         page_began_ms: per cell and way, start of that stretch's first pane.
         page_n: per cell and way, scores in that stretch.
-        ranks: the alarm on ranks; None for categories.
+        ranks: the alarm on ranks; None for categories, and where hours differ.
         alarm: how the open alarm opened; None while none is open.
     """
 
@@ -78,26 +81,28 @@ class Drift:
 NO_DRIFT = Drift()
 
 
-def begin(counts: Sequence[int], version: int, plan: DriftPlan) -> Drift:
+def begin(seasons: Sequence[Sequence[int]], version: int, plan: DriftPlan) -> Drift:
     """A drift that is compared with a baseline from now on, and of which nothing is known yet.
 
     Args:
-        counts: of the baseline per level.
+        seasons: counts of the baseline per level, of each of its 1 or 24 parts.
         version: of the baseline.
         plan: how the distribution is watched.
     """
-    edges = _edges(np.asarray(counts, np.int64), plan) if plan.ordered else ()
-    baseline = tuple(_gathered(np.asarray(counts, np.int64), edges).tolist())
-    ways = 2 * len(baseline)
+    counts = np.asarray(seasons, np.int64)
+    edges = _edges(counts.sum(axis=0), plan) if plan.ordered else ()
+    cells = _gathered(counts, edges)
+    baseline = tuple(cells.ravel().tolist())
+    ways = 2 * cells.shape[1]
     return Drift(
         version=version,
         edges=edges,
         baseline=baseline,
-        log_m=tuple(_bets(baseline, plan).nothing.tolist()),
+        log_m=tuple(_bets(tuple(cells[0].tolist()), 1, plan).nothing.tolist()),
         page_sums=(0.0,) * ways,
         page_began_ms=(0,) * ways,
         page_n=(0,) * ways,
-        ranks=RankAlarm(baseline) if plan.ordered else None,
+        ranks=RankAlarm(baseline) if plan.ordered and len(counts) == 1 else None,
     )
 
 
@@ -136,7 +141,7 @@ def moved(drift: Drift, plan: DriftPlan) -> tuple[CellEvidence, ...]:
     """The cells that speak most for a drift, strongest first; none where nothing does."""
     if not drift.version:
         return ()
-    found = _bets(drift.baseline, plan).explain(np.array(drift.log_m))
+    found = _season(drift, 0, plan).explain(np.array(drift.log_m))
     return tuple(cell for cell in found[:_SHOWN] if cell.log_evidence > 0.0)
 
 
@@ -154,17 +159,25 @@ def _edges(counts: Counts, plan: DriftPlan) -> tuple[float, ...]:
 def _gathered(counts: Counts, edges: tuple[float, ...]) -> Counts:
     if not edges:
         return counts
-    return QuantileCells(edges).gather(level_values(len(counts)), counts)
+    return QuantileCells(edges).gather(level_values(counts.shape[-1]), counts)
 
 
-@lru_cache(maxsize=8_192)
-def _bets(baseline: tuple[int, ...], plan: DriftPlan) -> OneVsRest:
-    return OneVsRest.of_baseline(baseline, plan.alpha, plan.tolerance)
+def _season(drift: Drift, start_ms: int, plan: DriftPlan) -> OneVsRest:
+    """The bets of the part of the baseline that a pane is compared with."""
+    cells = len(drift.page_sums) // 2
+    seasons = len(drift.baseline) // cells
+    at = season_of(start_ms, seasons) * cells
+    return _bets(drift.baseline[at : at + cells], seasons, plan)
+
+
+@lru_cache(maxsize=65_536)
+def _bets(baseline: tuple[int, ...], seasons: int, plan: DriftPlan) -> OneVsRest:
+    return OneVsRest.of_baseline(baseline, plan.alpha / seasons, plan.tolerance)
 
 
 def _stepped(drift: Drift, start_ms: int, counts: Sequence[int], plan: DriftPlan) -> Drift:
     cells = _gathered(np.asarray(counts, np.int64), drift.edges)
-    increments = _bets(drift.baseline, plan).increments(cells)
+    increments = _season(drift, start_ms, plan).increments(cells)
     of_ways: Floats = averaged(*np.moveaxis(increments.reshape(len(drift.page_sums), -1), 1, 0))
     running = np.array(drift.page_sums) > 0.0
     return replace(

@@ -24,6 +24,7 @@ from dataclasses import replace
 from streaming_eval.alerting.course import course, total, weighed, with_course
 from streaming_eval.alerting.decisions import Decision, take
 from streaming_eval.alerting.plan import SeriesPlan
+from streaming_eval.alerting.drift_course import with_drift
 from streaming_eval.alerting.reading import comparable, looked_at, pinned
 from streaming_eval.alerting.state import Pane, SeriesState
 from streaming_eval.windows import closed, start_ms
@@ -133,7 +134,9 @@ def _close_panes(state: SeriesState, mature_ms: int, plan: SeriesPlan) -> Series
     if not pinned(state, plan):
         return state
     state = _count_since(state, rest, plan)
-    return _tick(state, rest, plan) if comparable(state, plan) else state
+    if not comparable(state, plan):
+        return state
+    return with_drift(_tick(state, rest, plan), rest, plan)
 
 
 def _fill_baseline(

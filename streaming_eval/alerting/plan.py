@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import log
 
 from streaming_eval.alerting.baseline import HOURS, within_an_hour
+from streaming_eval.alerting.drift import DriftPlan
 from streaming_eval.stats.grid import Grid
 
 
@@ -28,6 +29,7 @@ class SeriesPlan:
         seasons: parts of the baseline that the series collects: 1, or 24 for the hours of the day.
         sliding_ms: widths of sliding windows, each a whole number of windows.
         maturity_ms: age at which panes count; younger ones are neither looked at nor shown.
+        drift: how the distribution of its scores is watched; None when it is not.
     """
 
     grid: Grid
@@ -43,6 +45,7 @@ class SeriesPlan:
     seasons: int = 1
     sliding_ms: tuple[int, ...] = ()
     maturity_ms: int = 0
+    drift: DriftPlan | None = None
 
     def __post_init__(self) -> None:
         self._check_widths()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from streaming_eval.alerting.alarm import Alarm, Transition
 from streaming_eval.alerting.baseline import NO_BASELINE, Baseline
+from streaming_eval.alerting.drift import NO_DRIFT, Drift
 from streaming_eval.stats.e_detector import BETS, LOG_ZERO
 
 
@@ -48,6 +49,7 @@ class SeriesState:
         recovery_log_m: log evidence of each bet on a recovery; empty while no alarm is open.
         last_closed_ms: start of the last closed pane; None before the first.
         alarm: how the open alarm opened; None while none is open.
+        drift: of the distribution of scores since the baseline.
         transitions: what the last batch did to alerts.
         n_total: scores counted.
         n_late: scores that came after their pane had closed, counted nowhere else.
@@ -70,6 +72,7 @@ class SeriesState:
     recovery_log_m: tuple[float, ...] = ()
     last_closed_ms: int | None = None
     alarm: Alarm | None = None
+    drift: Drift = NO_DRIFT
     transitions: tuple[Transition, ...] = ()
     n_total: int = 0
     n_late: int = 0
@@ -86,7 +89,7 @@ class SeriesState:
 
 
 def disarmed(state: SeriesState) -> SeriesState:
-    """The state with a detector that has seen nothing, and no open alarm."""
+    """The state with detectors that have seen nothing, and no open alarm."""
     return replace(
         state,
         log_m=(LOG_ZERO,) * BETS,
@@ -95,4 +98,5 @@ def disarmed(state: SeriesState) -> SeriesState:
         page_n=(0,) * BETS,
         recovery_log_m=(),
         alarm=None,
+        drift=NO_DRIFT,
     )

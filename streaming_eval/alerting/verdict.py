@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from streaming_eval.alerting.drift import DriftPlan
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.stats.interval import Interval
 
@@ -15,6 +16,36 @@ class MonitorState(StrEnum):
     OK = "ok"
     SUSPECT = "suspect"
     REGRESSED = "regressed"
+
+
+class DriftState(StrEnum):
+    """The verdict on a distribution, worst last."""
+
+    INSUFFICIENT = "insufficient"
+    OK = "ok"
+    SUSPECT = "suspect"
+    DRIFTED = "drifted"
+
+
+def decide_drift(
+    *, comparable: bool, alarmed: bool, log_evidence: float, n: int, plan: DriftPlan
+) -> DriftState:
+    """The verdict on a distribution, bad news first.
+
+    Args:
+        comparable: whether there is a baseline with a distribution, and it is large enough.
+        alarmed: whether an alarm of drift is open.
+        log_evidence: of a drift, now.
+        n: scores since the baseline.
+        plan: how the distribution is watched.
+    """
+    if alarmed:
+        return DriftState.DRIFTED
+    if log_evidence >= plan.log_suspect:
+        return DriftState.SUSPECT
+    if not comparable or n < plan.enough:
+        return DriftState.INSUFFICIENT
+    return DriftState.OK
 
 
 def decide(

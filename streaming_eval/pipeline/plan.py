@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from streaming_eval.alerting.baseline import HOURS
-from streaming_eval.alerting.plan import SeriesPlan, fleet_thresholds
+from streaming_eval.alerting.drift import DriftPlan
+from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
 from streaming_eval.errors import PermanentError, SettingsError
 from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.evaluate import (
@@ -133,9 +135,14 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
 
 
 def alarmed_series(settings: Settings) -> int:
-    """How many series share the false-alarm budget: all that can exist and may raise an alarm."""
+    """How many alarms share the false-alarm budget: all that can exist and may open.
+
+    A series of a model's own may have two: one on its mean, one on its distribution.
+    """
     scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
-    return scorers * _models_and_pairs(settings) * _segments(settings)
+    drifts = sum(_watches_drift(settings, scorer) for scorer in settings.scorers)
+    of_means = scorers * _models_and_pairs(settings)
+    return (of_means + drifts * _models(settings)) * _segments(settings)
 
 
 def series_limit(settings: Settings) -> int:
@@ -148,11 +155,19 @@ def scale_of(definition: ScorerDefinition) -> Scale:
     return Scale(definition.low, definition.high, definition.higher_is_better, definition.levels)
 
 
+def _models(settings: Settings) -> int:
+    unknown_production = 1
+    return len(settings.production_models) + unknown_production + len(settings.candidates)
+
+
 def _models_and_pairs(settings: Settings) -> int:
     production = len(settings.production_models)
     pairs = sum(production if c.against == PRODUCTION else 1 for c in settings.comparisons)
-    unknown_production = 1
-    return production + unknown_production + len(settings.candidates) + pairs
+    return _models(settings) + pairs
+
+
+def _watches_drift(settings: Settings, scorer: ScorerSettings) -> bool:
+    return settings.monitor.drift.watch and scorer.watches_drift
 
 
 def _segments(settings: Settings) -> int:
@@ -224,6 +239,23 @@ def _series_plan(
         seasons=1 if baseline.seasonal is None else HOURS,
         sliding_ms=monitor.sliding_windows,
         maturity_ms=monitor.label_maturity,
+        drift=None if comparison is not None else _drift_plan(settings, scorer, scale, thresholds),
+    )
+
+
+def _drift_plan(
+    settings: Settings, scorer: ScorerSettings, scale: Scale, thresholds: Thresholds
+) -> DriftPlan | None:
+    if not _watches_drift(settings, scorer):
+        return None
+    effect = settings.monitor.smallest_effect
+    return DriftPlan(
+        levels=scale.levels,
+        ordered=True,
+        tolerance=settings.monitor.drift.tolerance,
+        log_threshold=thresholds.log_threshold,
+        log_suspect=thresholds.log_suspect,
+        enough=ceil(1.0 / effect**2),
     )
 
 

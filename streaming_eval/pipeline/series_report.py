@@ -13,11 +13,14 @@ from streaming_eval.alerting import (
     SeriesState,
     Transition,
     baseline_missing,
+    drift_cells,
+    drift_evidence,
     evidence,
     pinned,
     since_baseline,
     sliding_window,
 )
+from streaming_eval.stats.drift import CellEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,23 @@ class SlidingWindow:
 
     width_ms: int
     window: Pane
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """The distribution of a series after one batch.
+
+    Attributes:
+        log_evidence: of a drift, now, open panes included.
+        alarm: the open one.
+        edges: upper ends of its ordered cells but the last, on [0, 1]; empty for categories.
+        cells: those that speak most for a drift, strongest first.
+    """
+
+    log_evidence: float
+    alarm: Alarm | None
+    edges: tuple[float, ...]
+    cells: tuple[CellEvidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,7 @@ class SeriesReport:
         state_bytes: size of the state that was written.
         n_late_new: scores of this batch that came late.
         decisions_unfit: decisions of this batch that do not fit the series any more.
+        drift: None where no distribution is watched, or there is none to compare it with.
     """
 
     series_key: str
@@ -69,6 +90,7 @@ class SeriesReport:
     state_bytes: int = 0
     n_late_new: int = 0
     decisions_unfit: int = 0
+    drift: DriftReport | None = None
 
 
 def report(
@@ -98,7 +120,15 @@ def report(
         n_missing=after.n_missing,
         n_late=after.n_late,
         n_late_new=after.n_late - before.n_late,
+        drift=_drift_report(after, plan),
     )
+
+
+def _drift_report(state: SeriesState, plan: SeriesPlan) -> DriftReport | None:
+    if not state.drift.version:
+        return None
+    drift, cells = state.drift, drift_cells(state, plan)
+    return DriftReport(drift_evidence(state, plan), drift.alarm, drift.edges, cells)
 
 
 def one_per_series(reports: Iterable[SeriesReport]) -> list[SeriesReport]:

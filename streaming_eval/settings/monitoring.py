@@ -81,6 +81,22 @@ class FalseAlarmSettings(Section):
     )
 
 
+class DriftSettings(Section):
+    """Whether distributions are watched beside means; every model's own series has one."""
+
+    watch: bool = Field(
+        default=True,
+        description="watch the distribution of scores, and the mix of segments; shares the budget "
+        "of false alarms with the alarms on means",
+    )
+    tolerance: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="change of a cell's share of all scores that is not worth an alert",
+    )
+
+
 class MonitorSettings(Section):
     """Windows, intervals and alarms."""
 
@@ -115,6 +131,7 @@ class MonitorSettings(Section):
         default=0.02, gt=0, lt=1, description="share of a scorer's range that is not worth a page"
     )
     baseline: BaselineSettings = BaselineSettings()
+    drift: DriftSettings = DriftSettings()
     false_alarms: FalseAlarmSettings = FalseAlarmSettings()
     expected_samples_per_window: int = Field(
         default=1_000, ge=10, description="samples at which the intervals are made tightest"

@@ -54,6 +54,10 @@ class ScorerSettings(Section):
         description="whether its series raise alerts; when absent, all do but `latency_ms`, whose "
         "scores of cached responses are the latency of the call that was paid for",
     )
+    drift: bool | None = Field(
+        default=None,
+        description="whether the distribution of its scores is watched; as `alarm` when absent",
+    )
     smallest_effect: float | None = Field(
         default=None,
         gt=0,
@@ -72,6 +76,11 @@ class ScorerSettings(Section):
     def raises_alerts(self) -> bool:
         """Whether series of this scorer may raise an alert."""
         return self.kind is not ScorerKind.LATENCY_MS if self.alarm is None else self.alarm
+
+    @property
+    def watches_drift(self) -> bool:
+        """Whether the distribution of its scores may raise an alert."""
+        return self.raises_alerts if self.drift is None else self.drift
 
     @property
     def label(self) -> str:

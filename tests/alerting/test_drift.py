@@ -29,7 +29,7 @@ PANE_MS = 60_000
 def run(plan: DriftPlan, before: list[float], after: list[float], panes: int, n: int = 50) -> Drift:
     """The drift after `panes` panes of `n` scores, drawn from shares `after`."""
     rng = np.random.default_rng(5)
-    drift = begin(rng.multinomial(10_000, before).tolist(), 1, plan)
+    drift = begin([rng.multinomial(10_000, before).tolist()], 1, plan)
     for pane in range(panes):
         drift = tick(drift, pane * PANE_MS, rng.multinomial(n, after).tolist(), plan)
     return drift
@@ -79,7 +79,7 @@ def test_a_shift_within_the_tolerance_is_not_worth_an_alarm() -> None:
 
 
 def test_a_look_into_an_open_pane_is_what_closing_it_would_say_of_the_cells() -> None:
-    drift = begin([2_000, 3_000, 4_000, 1_000], 1, MIX)
+    drift = begin([[2_000, 3_000, 4_000, 1_000]], 1, MIX)
     counts = [0, 0, 40, 60]
     assert evidence(look(drift, 0, counts, MIX)) == evidence(tick(drift, 0, counts, MIX))
 
@@ -103,9 +103,22 @@ def test_false_alarms_keep_to_the_budget() -> None:
     plan = DriftPlan(5, True, 0.0, log(2_000), log(100))
     rng, shares, alarms = np.random.default_rng(2), [0.1, 0.2, 0.4, 0.2, 0.1], 0
     for _ in range(200):
-        drift = begin(rng.multinomial(5_000, shares).tolist(), 1, plan)
+        drift = begin([rng.multinomial(5_000, shares).tolist()], 1, plan)
         for pane in range(100):
             drift = tick(drift, pane * PANE_MS, rng.multinomial(20, shares).tolist(), plan)
         alarms += drift.alarm is not None
     allowed = 100 / 2_000 + 0.05
     assert alarms / 200 <= allowed + 3 * (allowed * (1 - allowed) / 200) ** 0.5
+
+
+def test_each_hour_is_compared_with_its_own_part_of_the_baseline() -> None:
+    rng, day, night = np.random.default_rng(1), [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]
+    hours = [day if 8 <= hour < 20 else night for hour in range(24)]
+    drift = begin([rng.multinomial(5_000, shares).tolist() for shares in hours], 1, MIX)
+    flat = begin([rng.multinomial(60_000, [0.25] * 4).tolist()], 1, MIX)
+    for pane in range(300):
+        start_ms = pane * 10 * PANE_MS
+        counts = rng.multinomial(50, hours[pane // 6 % 24]).tolist()
+        drift, flat = tick(drift, start_ms, counts, MIX), tick(flat, start_ms, counts, MIX)
+    assert drift.alarm is None
+    assert flat.alarm is not None
