@@ -35,6 +35,10 @@ class EstimateView:
         baseline_missing: scores that the baseline lacks to be compared with; 0 once there are
             enough, and of a constant. None where an earlier version computed the estimate.
         updated_ms: when this was computed, epoch milliseconds.
+        drift_log_evidence: of the distribution's alarm; None where no distribution is watched.
+        drift_log_threshold: the evidence at which the distribution counts as drifted.
+        drift_state: value of a `DriftState`.
+        drift_cells: where the distribution has moved, in words, strongest first.
     """
 
     key: SeriesKey
@@ -53,6 +57,15 @@ class EstimateView:
     missing: int
     baseline_missing: int | None
     updated_ms: int
+    drift_log_evidence: float | None = None
+    drift_log_threshold: float | None = None
+    drift_state: str | None = None
+    drift_cells: tuple[str, ...] = ()
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether the series is one of scores: categories are counted, but have no mean."""
+        return self.mean is not None or not self.n
 
 
 @dataclass(frozen=True, slots=True)

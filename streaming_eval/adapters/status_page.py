@@ -14,11 +14,12 @@ body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; }
 table { border-collapse: collapse; margin-bottom: 2em; }
 th, td { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: left; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.regressed { background: #f8d0d0; } .suspect { background: #fbeccb; }
+.regressed, .drifted { background: #f8d0d0; } .suspect { background: #fbeccb; }
 """
+_TELLING = ("suspect", "drifted")  # states of a distribution of which the page says where
 _SERIES_HEAD = (
     "model", "segment", "scorer", "against", "window", "n", "missing", "mean", "interval",
-    "baseline", "baseline lacks", "evidence", "threshold", "state",
+    "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where",
 )  # fmt: skip
 
 
@@ -62,14 +63,24 @@ def _series_row(view: EstimateView) -> str:
         f"{view.n:,}",
         f"{view.missing:,}",
         _number(view.mean, signed=paired),
-        f"{_number(view.lower, signed=paired)} … {_number(view.upper, signed=paired)}",
+        _interval(view),
         _number(view.baseline_mean, signed=paired),
         f"{view.baseline_missing:,}" if view.baseline_missing else "–",
         f"{view.log_evidence:.2f}",
         f"{view.log_threshold:.2f}",
     )
     state = escape(view.state)
-    return f'<tr class="{state}">{_cells(words, numbers)}<td>{state}'
+    drift = escape(view.drift_state or "–")
+    where = escape("; ".join(view.drift_cells)) if view.drift_state in _TELLING else ""
+    worst = state if state != "ok" or drift not in _TELLING else drift
+    return f'<tr class="{worst}">{_cells(words, numbers)}<td>{state}<td>{drift}<td>{where}'
+
+
+def _interval(view: EstimateView) -> str:
+    if not view.has_mean:
+        return "–"
+    paired = bool(view.key.against)
+    return f"{_number(view.lower, signed=paired)} … {_number(view.upper, signed=paired)}"
 
 
 def _pipeline_rows(metrics: PipelineMetrics) -> Iterator[str]:

@@ -27,7 +27,7 @@ from streaming_eval.alerting.reading import (
     sliding_window,
 )
 from streaming_eval.alerting.state import Pane, SeriesState
-from streaming_eval.alerting.verdict import MonitorState, decide
+from streaming_eval.alerting.verdict import DriftState, MonitorState, decide, decide_drift
 
 __all__ = [
     "NO_BASELINE",
@@ -37,6 +37,7 @@ __all__ = [
     "ChangeEstimate",
     "Decision",
     "DriftPlan",
+    "DriftState",
     "MonitorState",
     "Pane",
     "Resolution",
@@ -52,6 +53,7 @@ __all__ = [
     "close",
     "comparable",
     "decide",
+    "decide_drift",
     "drift_cells",
     "drift_evidence",
     "evidence",

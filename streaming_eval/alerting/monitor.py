@@ -23,8 +23,8 @@ from dataclasses import replace
 
 from streaming_eval.alerting.course import course, total, weighed, with_course
 from streaming_eval.alerting.decisions import Decision, take
-from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.alerting.drift_course import with_drift
+from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.alerting.reading import comparable, looked_at, pinned
 from streaming_eval.alerting.state import Pane, SeriesState
 from streaming_eval.windows import closed, start_ms

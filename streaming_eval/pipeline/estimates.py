@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streaming_eval.alerting import MonitorState, decide
+from streaming_eval.alerting import DriftPlan, DriftState, MonitorState, decide, decide_drift
 from streaming_eval.alerting.detector import constant
+from streaming_eval.pipeline.drift_words import cells_in_words
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.e_detector import LOG_ZERO
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import Scale
@@ -40,6 +42,20 @@ class IntervalPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftEstimate:
+    """What is said of a series' distribution.
+
+    Attributes:
+        cells: those that speak most for a drift, in words, strongest first.
+    """
+
+    log_evidence: float
+    log_threshold: float
+    state: DriftState
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One series over one window, as published; values on the scorer's own scale.
 
@@ -56,6 +72,7 @@ class Estimate:
         baseline_n: scores in the baseline, or collected for it so far.
         baseline_version: which baseline of the series is in force; 0 for none of its own.
         baseline_missing: scores that it lacks to be compared with.
+        drift: of the distribution; None where none is watched. The same in all windows.
     """
 
     key: SeriesKey
@@ -79,6 +96,7 @@ class Estimate:
     log_evidence: float
     log_threshold: float
     state: MonitorState
+    drift: DriftEstimate | None = None
 
     @property
     def n(self) -> int:
@@ -147,7 +165,7 @@ def _group(rows: Sequence[WindowRow], grid: Grid, bets: _Bets, plan: MonitorPlan
     return [
         _estimate(
             row,
-            plan.scale(row.key),
+            _Shown(plan.scale(row.key), plan.categories(row.key)),
             _Window(average, now, half, known[n], since[row.report.series_key], alpha),
         )
         for n, (row, average, now, half) in enumerate(
@@ -193,10 +211,19 @@ class _Window:
     alpha: float
 
 
-def _estimate(row: WindowRow, scale: Scale, window: _Window) -> Estimate:
-    report, series, known = row.report, row.plan, window.baseline
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How a series is shown: on its own scale, or as categories, which have no mean."""
+
+    scale: Scale
+    categories: tuple[str, ...]
+
+
+def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
+    report, series, scale = row.report, row.plan, shown.scale
+    known = None if shown.categories else window.baseline
     lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
-    own = float(scale.raw(window.mean)) if row.scores.n else None
+    own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
     effect: tuple[float | None, float | None, float | None] = (None, None, None)
     if row.key.against and own is not None:
         effect = (own, lower, upper)
@@ -230,7 +257,24 @@ def _estimate(row: WindowRow, scale: Scale, window: _Window) -> Estimate:
             interval=window.since,
             plan=series,
         ),
+        drift=_drift(report, series.drift, shown),
     )
+
+
+def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> DriftEstimate | None:
+    if plan is None:
+        return None
+    drift, comparable = report.drift, report.pinned and not report.baseline_missing
+    evidence = LOG_ZERO if drift is None else drift.log_evidence
+    state = decide_drift(
+        comparable=comparable and drift is not None,
+        alarmed=drift is not None and drift.alarm is not None,
+        log_evidence=evidence,
+        n=report.since.n,
+        plan=plan,
+    )
+    cells = () if drift is None else cells_in_words(drift, shown.scale, shown.categories)
+    return DriftEstimate(evidence, plan.log_threshold, state, cells)
 
 
 def _effect(window: _Window, baseline: _Known, scale: Scale) -> tuple[float, float, float]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from streaming_eval.adapters.schemas import ALERTS, ESTIMATES
-from streaming_eval.alerting import Transition
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.alerting import AlertKind, Transition
+from streaming_eval.pipeline.estimates import DriftEstimate, Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
 
@@ -32,9 +32,22 @@ class AlertStep:
     sample_ids: Sequence[str] = ()
 
     @property
+    def drifted(self) -> bool:
+        """Whether it is about the distribution."""
+        return self.transition.alarm.kind is AlertKind.DRIFT
+
+    @property
+    def log_threshold(self) -> float:
+        """The evidence at which it opened."""
+        if self.drifted and self.since.drift is not None:
+            return self.since.drift.log_threshold
+        return self.since.log_threshold
+
+    @property
     def alert_id(self) -> str:
         """Follows from the series and the pane that opened it, so a repeated batch repeats it."""
-        text = f"{self.since.key}|{self.transition.alarm.opened_ms}"
+        alarm = self.transition.alarm
+        text = f"{self.since.key}|{alarm.opened_ms}|{alarm.kind}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -65,6 +78,7 @@ def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -
             "log_evidence": e.log_evidence,
             "log_threshold": e.log_threshold,
             "state": e.state.value,
+            **_drift(e.drift),
             "updated_at": now,
             "updated_date": now.date(),
             "batch_id": batch_id,
@@ -74,11 +88,23 @@ def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -
     return pa.Table.from_pylist(rows, schema=ESTIMATES)
 
 
+def _drift(drift: DriftEstimate | None) -> Mapping[str, object]:
+    if drift is None:
+        return {}
+    return {
+        "drift_log_evidence": drift.log_evidence,
+        "drift_log_threshold": drift.log_threshold,
+        "drift_state": drift.state.value,
+        "drift_cells": list(drift.cells),
+    }
+
+
 def alerts_table(steps: Sequence[AlertStep], batch_id: int) -> pa.Table:
     """One row per step of an alert, columns as in `ALERTS`."""
     rows = [
         {
             "alert_id": step.alert_id,
+            "kind": step.transition.alarm.kind.value,
             **series_columns(step.since.key),
             "opened_pane": instant(step.transition.alarm.opened_ms),
             "began_at": instant(step.transition.alarm.began_ms),
@@ -89,8 +115,11 @@ def alerts_table(steps: Sequence[AlertStep], batch_id: int) -> pa.Table:
             "baseline_n": step.since.baseline_n,
             "baseline_mean": step.since.baseline_mean,
             "log_evidence": step.transition.alarm.log_evidence,
-            "log_threshold": step.since.log_threshold,
+            "log_threshold": step.log_threshold,
             "sample_ids": list(step.sample_ids),
+            "drift_cells": list(step.since.drift.cells)
+            if step.drifted and step.since.drift
+            else None,
             "batch_id": batch_id,
             **_status(step),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 from streaming_eval.alerting.baseline import HOURS
@@ -20,6 +20,7 @@ from streaming_eval.inference.evaluate import (
     ModelCall,
 )
 from streaming_eval.pipeline.preaggregate import SeriesLayout
+from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
 from streaming_eval.records import OTHER, SeriesKey
 from streaming_eval.scoring import ScorerDefinition, define, evaluation_version
 from streaming_eval.settings import (
@@ -30,6 +31,7 @@ from streaming_eval.settings import (
     ScorerSettings,
     Settings,
 )
+from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale
 
 
@@ -42,6 +44,7 @@ class MonitorPlan:
         paired: (scorer label, candidate, other) to the plan of a paired series, where the other is
             a candidate or `production`.
         scales: scorer label to the scale of its own series.
+        mixes: segment name to the plan of its mix.
     """
 
     layout: SeriesLayout
@@ -49,21 +52,35 @@ class MonitorPlan:
     paired: Mapping[tuple[str, str, str], SeriesPlan]
     scales: Mapping[str, Scale]
     allowed_lateness_ms: int
+    mixes: Mapping[str, SeriesPlan] = field(default_factory=dict)
 
     def watches(self, key: SeriesKey) -> bool:
         """Whether the series is still part of the configuration.
 
         State outlives a scorer or comparison that the operator removes or redefines.
         """
+        if (mix := self.mix(key)) is not None:
+            return mix.version == key.evaluation_version
         current = (key.scorer, key.evaluation_version) in self.layout.scales
         return current and (not key.against or self._pair(key) is not None)
 
     def series(self, key: SeriesKey) -> SeriesPlan:
         """The plan of one series that `watches` knows."""
+        if self.mix(key) is not None:
+            return self.mixes[key.segment]
         plan = self._pair(key) if key.against else self.own.get(key.scorer)
         if plan is None:
             raise KeyError(f"{key} is not part of this configuration")
         return plan
+
+    def mix(self, key: SeriesKey) -> Mix | None:
+        """The categories of a series that is the mix of a segment; None of any other series."""
+        return self.layout.mixes.get(key.segment) if key.scorer == SEGMENT_MIX else None
+
+    def categories(self, key: SeriesKey) -> tuple[str, ...]:
+        """Names of the categories that a series counts; empty where it counts scores."""
+        mix = self.mix(key)
+        return () if mix is None else mix.categories
 
     def _pair(self, key: SeriesKey) -> SeriesPlan | None:
         exact = self.paired.get((key.scorer, key.model, key.against))
@@ -71,6 +88,8 @@ class MonitorPlan:
 
     def scale(self, key: SeriesKey) -> Scale:
         """The scale of one series; a paired one lies on the scale of differences."""
+        if (mix := self.mix(key)) is not None:
+            return mix.scale
         scale = self.scales[key.scorer]
         return scale.difference() if key.against else scale
 
@@ -120,6 +139,8 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
+        mixes=_mixes(settings),
+        mix_models=settings.production_models,
     )
     return MonitorPlan(
         layout=layout,
@@ -131,23 +152,33 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         },
         scales=scales,
         allowed_lateness_ms=settings.monitor.allowed_lateness,
+        mixes={name: _mix_plan(settings, mix) for name, mix in layout.mixes.items()},
     )
+
+
+def _mixes(settings: Settings) -> dict[str, Mix]:
+    if not settings.monitor.drift.watch:
+        return {}
+    return {name: Mix.of(values) for name, values in settings.segments.items()}
 
 
 def alarmed_series(settings: Settings) -> int:
     """How many alarms share the false-alarm budget: all that can exist and may open.
 
-    A series of a model's own may have two: one on its mean, one on its distribution.
+    A series of a model's own may have two: one on its mean, one on its distribution. The mix of
+    each segment has one per production model.
     """
     scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
     drifts = sum(_watches_drift(settings, scorer) for scorer in settings.scorers)
     of_means = scorers * _models_and_pairs(settings)
-    return (of_means + drifts * _models(settings)) * _segments(settings)
+    of_scores = (of_means + drifts * _models(settings)) * _segments(settings)
+    return of_scores + len(_mixes(settings)) * len(settings.production_models)
 
 
 def series_limit(settings: Settings) -> int:
     """How many series can exist at all under this configuration."""
-    return len(settings.scorers) * _models_and_pairs(settings) * _segments(settings)
+    of_scores = len(settings.scorers) * _models_and_pairs(settings) * _segments(settings)
+    return of_scores + len(_mixes(settings)) * len(settings.production_models)
 
 
 def scale_of(definition: ScorerDefinition) -> Scale:
@@ -224,8 +255,9 @@ def _series_plan(
         inherited = baseline if baseline.kind == "pinned" else BaselineSettings()
         baseline = comparison.baseline or inherited
         scale = scale.difference()
-    alarmed = max(alarmed_series(settings), 1)
-    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, alarmed)
+    thresholds, drift = _thresholds(settings), None
+    if comparison is None and _watches_drift(settings, scorer):
+        drift = _drift_plan(settings, scale, thresholds, ordered=True)
     return SeriesPlan(
         grid=layout.grid(scale),
         pane_ms=monitor.pane,
@@ -239,19 +271,43 @@ def _series_plan(
         seasons=1 if baseline.seasonal is None else HOURS,
         sliding_ms=monitor.sliding_windows,
         maturity_ms=monitor.label_maturity,
-        drift=None if comparison is not None else _drift_plan(settings, scorer, scale, thresholds),
+        drift=drift,
     )
 
 
+def _mix_plan(settings: Settings, mix: Mix) -> SeriesPlan:
+    """Watched for drift alone: a mix has no better and no worse."""
+    monitor, thresholds = settings.monitor, _thresholds(settings)
+    pinned = monitor.baseline if monitor.baseline.kind == "pinned" else BaselineSettings()
+    return SeriesPlan(
+        grid=Grid(len(mix.categories)),
+        pane_ms=monitor.pane,
+        window_ms=monitor.window,
+        baseline_samples=pinned.samples,
+        baseline_constant=None,
+        smallest_effect=monitor.smallest_effect,
+        log_threshold=thresholds.log_threshold,
+        log_suspect=thresholds.log_suspect,
+        alarm=False,
+        seasons=1 if pinned.seasonal is None else HOURS,
+        sliding_ms=monitor.sliding_windows,
+        maturity_ms=monitor.label_maturity,
+        drift=_drift_plan(settings, mix.scale, thresholds, ordered=False),
+    )
+
+
+def _thresholds(settings: Settings) -> Thresholds:
+    monitor, alarmed = settings.monitor, max(alarmed_series(settings), 1)
+    return fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, alarmed)
+
+
 def _drift_plan(
-    settings: Settings, scorer: ScorerSettings, scale: Scale, thresholds: Thresholds
-) -> DriftPlan | None:
-    if not _watches_drift(settings, scorer):
-        return None
+    settings: Settings, scale: Scale, thresholds: Thresholds, *, ordered: bool
+) -> DriftPlan:
     effect = settings.monitor.smallest_effect
     return DriftPlan(
         levels=scale.levels,
-        ordered=True,
+        ordered=ordered,
         tolerance=settings.monitor.drift.tolerance,
         log_threshold=thresholds.log_threshold,
         log_suspect=thresholds.log_suspect,

@@ -7,7 +7,7 @@ state step's cost depends on the number of series, not of samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from streaming_eval.adapters.schemas import SCORES
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_cells import ALONE, MISSING, ScoreCells, clusters_of
+from streaming_eval.pipeline.segment_mix import Mix, mix_rows
 from streaming_eval.records import ALL_SEGMENTS, OTHER
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale, mixed
@@ -62,6 +63,8 @@ class SeriesLayout:
         segments: segment name to its allowed values; any other value counts as `__other__`.
         pairs: candidate to the models whose score on the same sample is subtracted.
         max_weight: largest weight that counts in full; 1 where weights do not count.
+        mixes: segment name to its categories, of the segments whose mix is watched.
+        mix_models: models whose mix that is: those of production.
     """
 
     scales: Mapping[tuple[str, str], Scale]
@@ -70,6 +73,8 @@ class SeriesLayout:
     pairs: Mapping[str, tuple[str, ...]]
     pane_ms: int
     max_weight: float = 1.0
+    mixes: Mapping[str, Mix] = field(default_factory=dict)
+    mix_models: tuple[str, ...] = ()
 
     def grid(self, scale: Scale) -> Grid:
         """The cells that scores of a scale are counted in."""
@@ -92,10 +97,18 @@ def pane_counts(
     if not some:
         return
     table = _hashed(pa.Table.from_batches(some))
-    parts = [part for key in layout.scales for part in _scorer_parts(table, key, layout)]
+    counting = table.filter(pc.fill_null(table["first_of_cluster"], True))
+    parts = [part for key in layout.scales for part in _scorer_parts(counting, key, layout)]
+    parts += _mix_parts(counting, layout)
     if not parts:
         return
     yield from _grouped(pa.concat_tables(parts), _newest(table)).to_batches()
+
+
+def _mix_parts(table: pa.Table, layout: SeriesLayout) -> list[pa.Table]:
+    models = pa.array(layout.mix_models, pa.string())
+    rows = table.filter(pc.is_in(table["model"], models))
+    return mix_rows(rows, _panes(rows, layout), _HASH, layout.mixes)
 
 
 def _complete(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -132,8 +145,7 @@ def _scorer_parts(
     named = pc.and_(
         pc.equal(table["scorer"], scorer), pc.equal(table["evaluation_version"], version)
     )
-    first = pc.fill_null(table["first_of_cluster"], True)
-    mine = table.filter(pc.and_(named, first))
+    mine = table.filter(named)
     if not mine.num_rows:
         return
     scale, salt = layout.scales[key], int(hash_ids([scorer])[0])

@@ -7,12 +7,15 @@ from typing import Any
 from streaming_eval.adapters.schemas import ALERTS, BASELINES, ESTIMATES
 from streaming_eval.alerting import (
     Alarm,
+    AlertKind,
     Baseline,
+    DriftState,
     MonitorState,
     Resolution,
     Transition,
     Why,
 )
+from streaming_eval.pipeline.estimates import DriftEstimate
 from streaming_eval.pipeline.monitor_rows import (
     AlertStep,
     alerts_table,
@@ -27,6 +30,8 @@ NOW_MS = 1_700_000_000_123
 ODD = SeriesKey("a|b", "tier=pro", "contains", "v2", "\\p")
 ALARM = Alarm(opened_ms=900_000, began_ms=600_000, log_evidence=13.5, n_since_began=77)
 OPENED = AlertStep(Transition(ALARM), estimate(window="baseline"), NOW_MS, ["s9", "s1"])
+DRIFTED = DriftEstimate(14.5, 13.25, DriftState.DRIFTED, ("0.5 to 1: more",))
+DRIFT = ("drift_log_evidence", "drift_log_threshold", "drift_state", "drift_cells")
 PINNED = StoredBaseline(KEY, Baseline((10, 90), 0, 600_000, version=1), False, 0.9, 0.84, "scores")
 
 
@@ -62,6 +67,10 @@ def test_an_estimate_is_a_row_with_all_its_numbers() -> None:
             "log_evidence": 4.5,
             "log_threshold": 12.25,
             "state": "suspect",
+            "drift_log_evidence": None,
+            "drift_log_threshold": None,
+            "drift_state": None,
+            "drift_cells": None,
             "updated_at": instant(NOW_MS),
             "updated_date": dt.date(2023, 11, 14),
             "batch_id": 7,
@@ -75,7 +84,18 @@ def test_what_is_not_known_is_null_in_the_table() -> None:
     )
     (row,) = estimates_table([estimate(**unknown)], 0, 0).to_pylist()
     nulls = {name for name, value in row.items() if value is None}
-    assert nulls == (unknown.keys() - {"window_start_ms"}) | {"window_start"}
+    assert nulls == (unknown.keys() - {"window_start_ms"}) | {"window_start", *DRIFT}
+    (row,) = estimates_table([estimate(drift=DRIFTED)], 0, 0).to_pylist()
+    assert [row[name] for name in DRIFT] == [14.5, 13.25, "drifted", ["0.5 to 1: more"]]
+
+
+def test_an_alert_about_a_drift_says_where_and_is_another_alert_than_that_about_the_mean() -> None:
+    alarm = replace(ALARM, kind=AlertKind.DRIFT)
+    step = AlertStep(Transition(alarm), estimate(window="baseline", drift=DRIFTED), NOW_MS)
+    (row,) = alerts_table([step], 7).to_pylist()
+    assert (row["kind"], row["drift_cells"]) == ("drift", ["0.5 to 1: more"])
+    assert row["log_threshold"] == 13.25
+    assert step.alert_id != OPENED.alert_id
 
 
 def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
@@ -87,6 +107,7 @@ def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
         "alert_id": OPENED.alert_id,
         "revision": 0,
         "status": "opened",
+        "kind": "regression",
         "model": "assistant",
         "segment": "__all__",
         "scorer": "contains",
@@ -104,6 +125,7 @@ def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
         "log_evidence": 13.5,
         "log_threshold": 12.25,
         "sample_ids": ["s9", "s1"],
+        "drift_cells": None,
         "resolved_at": None,
         "resolved_pane": None,
         "why": None,

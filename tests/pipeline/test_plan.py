@@ -19,6 +19,7 @@ from streaming_eval.pipeline.plan import (
     series_limit,
 )
 from streaming_eval.pipeline.preaggregate import pane_counts
+from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
 from streaming_eval.records import ALL_SEGMENTS, OTHER, SeriesKey
 from streaming_eval.settings import Settings
 from tests.pipeline.fleet import CAP_MS, PANE_MS, VERSIONS, WINDOW_MS, key, plan, settings
@@ -80,22 +81,45 @@ def test_no_data_whatever_make_more_series_than_the_limit_says(fleet: Settings) 
     monitor = monitor_plan(fleet)
     keys = series_of(everything_imaginable(fleet, monitor), monitor)
     assert len(keys) == series_limit(fleet), "and the limit is not too high either"
-    assert sum(monitor.series(key).alarm for key in keys) == alarmed_series(fleet)
+    plans = [monitor.series(key) for key in keys]
+    assert sum(p.alarm + (p.drift is not None) for p in plans) == alarmed_series(fleet)
 
 
 def test_the_false_alarm_budget_is_divided_among_all_series_that_may_alarm() -> None:
     fleet = settings()
     # Two alarming scorers; assistant, others, two candidates and two pairs; all, pro, free, others.
-    assert alarmed_series(fleet) == 2 * 6 * 4
+    # The distributions of the same, without the pairs; one model's mix of one segment.
+    assert alarmed_series(fleet) == 2 * 6 * 4 + 2 * 4 * 4 + 1
+    assert alarmed_series(settings(monitor={"drift": {"watch": False}})) == 48
     week_in_panes = 7 * 24 * 60
     watched = plan().series(key("contains"))
     assert watched.log_suspect == pytest.approx(math.log(week_in_panes))
-    assert watched.log_threshold == pytest.approx(math.log(week_in_panes * 48))
+    assert watched.log_threshold == pytest.approx(math.log(week_in_panes * 81))
+    assert watched.drift is not None
+    assert watched.drift.log_threshold == watched.log_threshold
 
 
 def test_a_scorer_without_alarm_has_a_series_that_never_opens_one() -> None:
     assert plan().series(key("contains")).alarm
     assert not plan().series(key("latency_ms")).alarm
+    assert plan().series(key("latency_ms")).drift is None
+    watched = [{"kind": "latency_ms", "cap_ms": CAP_MS, "drift": True}]
+    assert plan(scorers=watched, comparisons=[]).series(key("latency_ms")).drift is not None
+
+
+def test_the_mix_of_a_segment_is_a_series_of_production_s_models_and_watched_for_drift_only() -> (
+    None
+):
+    monitor = plan()
+    mix = Mix.of(("pro", "free"))
+    of_tier = SeriesKey("assistant", "tier", SEGMENT_MIX, mix.version)
+    assert monitor.watches(of_tier)
+    assert monitor.categories(of_tier) == ("pro", "free", OTHER, "(none)")
+    watched = monitor.series(of_tier)
+    assert not watched.alarm
+    assert watched.drift is not None and not watched.drift.ordered
+    assert not monitor.watches(replace(of_tier, evaluation_version="of other values"))
+    assert not monitor.watches(replace(of_tier, segment="country"))
 
 
 @pytest.mark.parametrize(
