@@ -71,11 +71,10 @@ def _promote(
 
 
 def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) -> SeriesState:
-    judged = (state.last_closed_ms, None if state.alarm is None else state.alarm.opened_ms)
-    begins = [begin_ms + plan.pane_ms for begin_ms in judged if begin_ms is not None]
-    if state.armed_from_ms is not None:
-        begins.append(state.armed_from_ms)
-    from_ms = max(_next_pane(decision.known_until_ms, plan.pane_ms), *begins)
+    judged_ms = (state.last_closed_ms, state.alarm and state.alarm.opened_ms)
+    begins_ms = [_next_pane(decision.known_until_ms, plan)]
+    begins_ms += [_next_pane(time_ms, plan) for time_ms in judged_ms if time_ms is not None]
+    from_ms = max(begins_ms if state.armed_from_ms is None else [*begins_ms, state.armed_from_ms])
     ended: tuple[Transition, ...] = ()
     if state.alarm is not None:
         resolution = Resolution(why, from_ms, decision.by, decision.reason)
@@ -83,6 +82,6 @@ def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) ->
     return replace(disarmed(state), armed_from_ms=from_ms, transitions=(*state.transitions, *ended))
 
 
-def _next_pane(time_ms: int, pane_ms: int) -> int:
+def _next_pane(time_ms: int, plan: SeriesPlan) -> int:
     """Start of the pane after the one that holds `time_ms`."""
-    return start_ms(time_ms, pane_ms) + pane_ms
+    return start_ms(time_ms, plan.pane_ms) + plan.pane_ms
