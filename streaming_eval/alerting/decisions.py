@@ -71,7 +71,7 @@ def _promote(
 
 
 def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) -> SeriesState:
-    judged_ms = (state.last_closed_ms, state.alarm and state.alarm.opened_ms)
+    judged_ms = (state.last_closed_ms, None if state.alarm is None else state.alarm.opened_ms)
     begins_ms = [_next_pane(decision.known_until_ms, plan)]
     begins_ms += [_next_pane(time_ms, plan) for time_ms in judged_ms if time_ms is not None]
     from_ms = max(begins_ms if state.armed_from_ms is None else [*begins_ms, state.armed_from_ms])

@@ -74,7 +74,7 @@ def test_the_bounds_share_one_error() -> None:
     for passes in rng.binomial(N, means, size=(400, 24)):
         counts = np.stack([N - passes, passes], axis=1).ravel()
         found = bounds(Baseline(tuple(counts.tolist()), 0, HOUR_MS, 1), watching)
-        hits += (np.array(found) <= means).all()
+        hits += bool((np.array(found) <= means).all())
     assert 1 - hits / 400 <= 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5
 
 
