@@ -17,7 +17,7 @@ class EstimateView:
     """One series in one window: the estimate for people beside the decision for pagers.
 
     Attributes:
-        window: its name as a label: a duration (`1h`), `sliding` with a duration (`sliding 24h`),
+        window: its name as a label: a duration (`1h`), `sliding` with a duration (`sliding 1d`),
             or `baseline` for "since the baseline".
         n: scores in the window.
         mean: on the scorer's own scale; None while n is 0. Of a paired series: the mean difference.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import coverage
+from benchmarks.stats import coverage, state_bytes
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
+    "state": state_bytes.run,
 }
 
 if __name__ == "__main__":

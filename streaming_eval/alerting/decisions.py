@@ -72,11 +72,10 @@ def _promote(
 
 
 def _anew(state: SeriesState, decision: Decision, why: Why, plan: SeriesPlan) -> SeriesState:
-    judged = (state.last_closed_ms, *(alarm.opened_ms for alarm in _open(state)))
-    begins = [begin_ms + plan.pane_ms for begin_ms in judged if begin_ms is not None]
-    if state.armed_from_ms is not None:
-        begins.append(state.armed_from_ms)
-    from_ms = max(_next_pane(decision.known_until_ms, plan.pane_ms), *begins)
+    judged_ms = (state.last_closed_ms, *(alarm.opened_ms for alarm in _open(state)))
+    begins_ms = [_next_pane(decision.known_until_ms, plan)]
+    begins_ms += [_next_pane(time_ms, plan) for time_ms in judged_ms if time_ms is not None]
+    from_ms = max(begins_ms if state.armed_from_ms is None else [*begins_ms, state.armed_from_ms])
     resolution = Resolution(why, from_ms, decision.by, decision.reason)
     ended = tuple(Transition(alarm, resolution) for alarm in _open(state))
     return replace(disarmed(state), armed_from_ms=from_ms, transitions=(*state.transitions, *ended))
@@ -86,6 +85,6 @@ def _open(state: SeriesState) -> list[Alarm]:
     return [alarm for alarm in (state.alarm, state.drift.alarm) if alarm is not None]
 
 
-def _next_pane(time_ms: int, pane_ms: int) -> int:
+def _next_pane(time_ms: int, plan: SeriesPlan) -> int:
     """Start of the pane after the one that holds `time_ms`."""
-    return start_ms(time_ms, pane_ms) + pane_ms
+    return start_ms(time_ms, plan.pane_ms) + plan.pane_ms

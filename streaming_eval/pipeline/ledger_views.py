@@ -39,9 +39,11 @@ def baselines(tables: Tables, plan: MonitorPlan, chosen: Chosen) -> list[Baselin
     rows = [r for r in tables.read("baselines").to_pylist() if chosen.has(_key(r))]
     rows.sort(key=lambda row: (row["series_key"], row["created_at"], row["version"] or 0))
     newest = {row["series_key"]: row["version"] for row in rows if row["version"]}
+    in_force = set(newest.items())
     last = {row["baseline_id"]: row for row in rows}
-    return [_view(row, row["version"] == newest.get(row["series_key"]), plan)
-            for row in last.values()]  # fmt: skip
+    return [
+        _view(row, (row["series_key"], row["version"]) in in_force, plan) for row in last.values()
+    ]
 
 
 def _view(row: Row, in_force: bool, plan: MonitorPlan) -> BaselineView:
@@ -72,7 +74,8 @@ def alerts(tables: Tables, chosen: Chosen, *, only_open: bool) -> list[AlertView
     """Every alert of the chosen series, the oldest first."""
     rows = [row for row in tables.read("alerts").to_pylist() if chosen.has(_key(row))]
     resolved = {row["alert_id"]: row for row in rows if row["status"] == "resolved"}
-    opened = sorted((r for r in rows if r["status"] == "opened"), key=lambda r: r["opened_at"])
+    opened = [row for row in rows if row["status"] == "opened"]
+    opened.sort(key=lambda row: (row["opened_at"], row["opened_pane"], row["alert_id"]))
     views: Iterable[AlertView] = (AlertView(r, resolved.get(r["alert_id"])) for r in opened)
     return [view for view in views if not (only_open and view.resolved)]
 

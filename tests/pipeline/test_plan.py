@@ -254,3 +254,21 @@ def test_the_series_of_all_samples_exists_for_each_model_even_without_segments()
     monitor = plan(segments={})
     rows = everything_imaginable(settings(segments={}), monitor)
     assert {k.segment for k in series_of(rows, monitor)} == {ALL_SEGMENTS}
+
+
+def test_the_champion_as_a_baseline_is_no_difference() -> None:
+    against = [{"candidate": "small", "against": "large", "baseline": {"kind": "champion"}}]
+    watched = plan(comparisons=against).paired["contains", "small", "large"]
+    assert (watched.baseline_constant, watched.baseline_samples) == (0.5, None)
+
+
+def test_seasons_sliding_windows_and_maturity_are_as_set() -> None:
+    monitor = {
+        "window": "5m",
+        "sliding_windows": ["10m", "1h"],
+        "label_maturity": "2h",
+        "baseline": {"kind": "pinned", "seasonal": "hour_of_day"},
+    }
+    own = plan(monitor=monitor).own["contains"]
+    assert (own.seasons, own.sliding_ms, own.maturity_ms) == (24, (600_000, 3_600_000), 7_200_000)
+    assert not own.looks_early
