@@ -94,11 +94,21 @@ class MixtureBet:
             means: one per row, in (0, 1).
             grid: as for `intervals`.
         """
+        more, less = self.sides(counts, grid)
+        m = np.broadcast_to(np.asarray(means, np.float64), len(more.counts))
+        return more.log_wealth(np.log(m))[0], less.log_wealth(np.log1p(-m))[0]
+
+    def sides(self, counts: ArrayLike, grid: Grid | None = None) -> tuple[Side, Side]:
+        """Counts as seen by the bets "more than m", and by "less than m": more than 1 - m, turned.
+
+        Args:
+            counts: [k, cells], >= 0.
+            grid: as for `intervals`.
+        """
         n_at, grid = _table(counts, grid)
-        m = np.broadcast_to(np.asarray(means, np.float64), len(n_at))
         more = Side.of(n_at, grid, self._log_prior(self.mean_guess))
         less = Side.of(_turned(n_at, grid), grid, self._log_prior(1.0 - self.mean_guess))
-        return more.log_wealth(np.log(m))[0], less.log_wealth(np.log1p(-m))[0]
+        return more, less
 
     def _log_prior(self, scale: float) -> Floats:
         """Log weight of each bet: Gaussian in the stake, scaled for `expected_n`, over a floor.

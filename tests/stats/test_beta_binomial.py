@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.integrate import quad
@@ -69,6 +69,7 @@ def test_no_score_says_nothing() -> None:
     assert RATE.interval([0, 0]) == Interval(0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**60))
 def test_perfect_passes_never_exclude_perfection(n: int) -> None:
     found = RATE.interval([0, n])
@@ -76,6 +77,7 @@ def test_perfect_passes_never_exclude_perfection(n: int) -> None:
     assert 0.0 <= found.lower < 1.0 or n > 2**50
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_the_rate_seen_is_inside_and_sides_mirror(fails: int, passes: int) -> None:
     found, turned = RATE.interval([fails, passes]), RATE.interval([passes, fails])
@@ -85,6 +87,7 @@ def test_the_rate_seen_is_inside_and_sides_mirror(fails: int, passes: int) -> No
     assert found.lower == 1 - turned.upper or found.upper == 1 - turned.lower
 
 
+@settings(deadline=None)
 @given(st.integers(2, 500), st.integers(0, 500))
 def test_evidence_against_rates_falls_and_then_rises(passes: int, fails: int) -> None:
     """Convex: so the rates that are left are an interval."""
