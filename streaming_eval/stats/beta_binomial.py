@@ -96,7 +96,8 @@ class BetaBinomial:
         return strengths
 
     def _log_weights(self) -> Floats:
-        return np.log(np.array([weight for _, weight in self.spread]))
+        log_weights: Floats = np.log(np.array([weight for _, weight in self.spread]))
+        return log_weights
 
     def _lower(self, passes: Floats, fails: Floats) -> Floats:
         """Per row, the largest rate below the one seen that is refuted, 0 where none is."""
