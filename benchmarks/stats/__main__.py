@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import coverage
+from benchmarks.stats import cost, coverage, moving, width
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
+    "moving": moving.run,
+    "width": width.run,
+    "cost": cost.run,
 }
 
 if __name__ == "__main__":

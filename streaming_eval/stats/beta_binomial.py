@@ -13,7 +13,7 @@ from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import Floats
 
 # Weight of each beta distribution, by where it is tightest as a multiple of `expected_n`.
-SPREAD = ((0.05, 0.25), (1.0, 0.6), (20.0, 0.15))
+SPREAD = ((0.06, 0.25), (2.0, 0.75))
 _MOST_STEPS = 60
 _CLOSE = 1e-5  # a step of this share of the limit's distance errs by its square, some 1e-10
 _LOG_LEAST = -690.0  # a limit below exp of this is given as 0
@@ -26,9 +26,9 @@ class BetaBinomial:
     """Limits for a pass rate that hold at every n at once with probability 1 - alpha.
 
     Against the rate p, the ratio (q/p)^passes ((1-q)/(1-p))^fails is a martingale for every q, and
-    so is its mean over q from beta(s p, s (1 - p)), which has a closed form. Three strengths s are
-    averaged, so that few, the expected number, and many scores are all served; the interval holds
-    every p whose average has not reached 1 / alpha (Ville 1939, Etude critique de la notion de
+    so is its mean over q from beta(s p, s (1 - p)), which has a closed form. Two strengths s are
+    averaged, so that few scores and the expected number and beyond are all served; the interval
+    holds every p whose average has not reached 1 / alpha (Ville 1939, Etude critique de la notion de
     collectif). No guess of the rate is needed, since the distributions move with p.
 
     The log of each average is a sum of terms log(s + i/p) and log(s + i/(1-p)), i < n, so it is
