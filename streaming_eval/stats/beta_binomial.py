@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, digamma
 
 from streaming_eval.stats.interval import Interval
-from streaming_eval.stats.levels import Floats
+from streaming_eval.stats.levels import Floats, mean
 
 # Weight of each beta distribution, by where it is tightest as a multiple of `expected_n`.
 SPREAD = ((0.06, 0.25), (2.0, 0.75))
@@ -28,8 +28,8 @@ class BetaBinomial:
     Against the rate p, the ratio (q/p)^passes ((1-q)/(1-p))^fails is a martingale for every q, and
     so is its mean over q from beta(s p, s (1 - p)), which has a closed form. Two strengths s are
     averaged, so that few scores and the expected number and beyond are all served; the interval
-    holds every p whose average has not reached 1 / alpha (Ville 1939, Etude critique de la notion de
-    collectif). No guess of the rate is needed, since the distributions move with p.
+    holds every p whose average has not reached 1 / alpha (Ville 1939, Etude critique de la notion
+    de collectif). No guess of the rate is needed, since the distributions move with p.
 
     The log of each average is a sum of terms log(s + i/p) and log(s + i/(1-p)), i < n, so it is
     convex in p and in log p: the set is an interval.
@@ -64,7 +64,9 @@ class BetaBinomial:
         if n_at.ndim != 2 or n_at.shape[1] != 2 or (n_at < 0).any():
             raise ValueError("counts must be a table of numbers >= 0: fails and passes")
         fails, passes = n_at.T
-        return self._lower(passes, fails), 1.0 - self._lower(fails, passes)
+        lower, upper = self._lower(passes, fails), 1.0 - self._lower(fails, passes)
+        seen = mean(n_at)  # of huge counts, both limits are the rate itself up to rounding
+        return np.fmin(lower, seen), np.fmax(upper, seen)
 
     def interval(self, counts: ArrayLike) -> Interval:
         """The limits for one row of counts, fails and passes.

@@ -70,7 +70,8 @@ class MixtureBet:
         lower = lower_limits(n_at, grid, self._log_prior(self.mean_guess), goal)
         turned = _turned(n_at, grid)
         upper = 1.0 - lower_limits(turned, grid, self._log_prior(1.0 - self.mean_guess), goal)
-        return lower, upper
+        seen = grid.mean(n_at)  # of huge counts, both limits are the mean itself up to rounding
+        return np.fmin(lower, seen), np.fmax(upper, seen)
 
     def interval(self, counts: ArrayLike, grid: Grid | None = None) -> Interval:
         """The limits for one row of counts [cells].
