@@ -23,7 +23,7 @@ def bounded_intervals(
 
     >>> lower, upper = bounded_intervals([[100, 900]], MixtureBet(0.05, expected_n=1_000))
     >>> f"{lower[0]:.3f} {upper[0]:.3f}"
-    '0.868 0.928'
+    '0.868 0.927'
     """
     n_at = np.asarray(counts, np.float64)
     cells = grid.cells if grid else n_at.shape[-1]
