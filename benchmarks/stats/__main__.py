@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import coverage
+from benchmarks.stats import attribution, coverage, delays, drift, pinned
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
+    "delays": delays.run,
+    "pinned": pinned.run,
+    "drift": drift.run,
+    "attribution": attribution.run,
 }
 
 if __name__ == "__main__":
