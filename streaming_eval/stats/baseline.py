@@ -81,4 +81,4 @@ def missing(counts: ArrayLike, needed: int) -> int:
 
 def _interval_lower(counts: Counts, alpha: float, grid: Grid | None) -> float:
     bet = MixtureBet(2 * alpha, expected_n=int(counts.sum()))
-    return float(bet.intervals(counts[None, :])[0][0])
+    return bet.interval(counts, grid).lower
