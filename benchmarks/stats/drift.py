@@ -85,7 +85,10 @@ def _embedding_shares(n: int) -> tuple[Floats, Floats]:
     move = rng.normal(size=32)
     move = (move / np.linalg.norm(move)).astype(np.float32)
     fresh = rng.standard_normal(size=(n, 32), dtype=np.float32)
-    placed = [np.bincount(cells.place(v), minlength=32) / n for v in (fresh, fresh + move)]
+    placed = [
+        np.bincount(cells.place(v), minlength=32) / n
+        for v in (fresh, np.add(fresh, move, dtype=np.float32))
+    ]
     return placed[0], placed[1]
 
 
