@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import cost, coverage, moving, width
+from benchmarks.stats import attribution, cost, coverage, delays, drift, moving, pinned, width
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
     "moving": moving.run,
     "width": width.run,
     "cost": cost.run,
+    "delays": delays.run,
+    "pinned": pinned.run,
+    "drift": drift.run,
+    "attribution": attribution.run,
 }
 
 if __name__ == "__main__":
