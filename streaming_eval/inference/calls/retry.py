@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.inference.calls.sent import Sent, noted, noting
+from streaming_eval.inference.calls.sent import Sent, noted, noting, waited_s
 from streaming_eval.inference.complete import Complete, Send, failed
 from streaming_eval.records import Request, Response
 
@@ -15,7 +15,8 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 
 
-def _straight(send: Send) -> Send:
+def straight(send: Send) -> Send:
+    """`send` as it is."""
     return send
 
 
@@ -27,7 +28,7 @@ def with_retry(
     sleep: Callable[[float], Awaitable[object]],
     random: Callable[[], float],
     clock: Callable[[], float],
-    around: Callable[[Send], Send] = _straight,
+    around: Callable[[Send], Send] = straight,
 ) -> Complete:
     """Repeat calls that fail with `RetryableError`.
 
@@ -38,8 +39,9 @@ def with_retry(
         send: one HTTP request.
         max_attempts: how often it is tried at most, at least 1.
         deadline_s: from the first HTTP request to the end of everything, without the time that the
-            call is held back `in_line` at a breaker or a quota: those say for how long. A call that
-            reaches it, or whose next attempt could only begin after it, ends with error `deadline`.
+            call is held back `in_line` at a breaker or a quota: those say for how long; less what
+            it has waited for another process before. A call that reaches it, or whose next attempt
+            could only begin after it, ends with error `deadline`.
         sleep: waits that many seconds.
         random: uniform in [0, 1), for jitter.
         clock: monotonic seconds.
@@ -70,7 +72,7 @@ class _Call:
     __slots__ = ("_plan", "_sent", "_timer")
 
     def __init__(self, plan: _Plan) -> None:
-        self._plan, self._timer = plan, _Deadline(plan.deadline_s, plan.clock)
+        self._plan, self._timer = plan, _Deadline(plan.deadline_s - waited_s(), plan.clock)
         self._sent = Sent(self._timer)
 
     async def run(self, request: Request) -> Response:
