@@ -64,6 +64,7 @@ class CacheMembers:
     @property
     def spools(self) -> tuple[Path, ...]:
         """Of all jobs, this one's included; of jobs that were killed, too, for what they left."""
+        self.present()
         return self._spools
 
     def _refresh(self) -> None:

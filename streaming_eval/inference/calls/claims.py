@@ -147,7 +147,7 @@ class Claims:
                 pause_s = _PAUSE_SHARE * (patience_s - left_s)
                 pause_s = min(left_s, max(_SHORTEST_PAUSE_S, min(_LONGEST_PAUSE_S, pause_s)))
                 await self._sleep(pause_s)
-                left_s -= pause_s
+                left_s -= pause_s + _GATHER_S
 
     def _take(self, keys: list[str]) -> list[str]:
         """The keys, those that are claimed now; hung ones are asked for without a claim."""

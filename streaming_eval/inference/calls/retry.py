@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.inference.calls.sent import Sent, noted, noting, waited_s
+from streaming_eval.inference.calls.sent import Sent, noted, noting, so_far
 from streaming_eval.inference.complete import Complete, Send, failed
 from streaming_eval.records import Request, Response
 
@@ -69,10 +69,11 @@ class _Plan:
 class _Call:
     """One call with all its attempts."""
 
-    __slots__ = ("_plan", "_sent", "_timer")
+    __slots__ = ("_before", "_plan", "_sent", "_timer")
 
     def __init__(self, plan: _Plan) -> None:
-        self._plan, self._timer = plan, _Deadline(plan.deadline_s - waited_s(), plan.clock)
+        self._before, waited_s = so_far()
+        self._plan, self._timer = plan, _Deadline(plan.deadline_s - waited_s, plan.clock)
         self._sent = Sent(self._timer)
 
     async def run(self, request: Request) -> Response:
@@ -80,7 +81,7 @@ class _Call:
         try:
             async with self._timer.limit:
                 with noting(self._sent):
-                    for tried in range(1, self._plan.max_attempts + 1):
+                    for tried in self._attempts():
                         try:
                             return self._counted(await self._plan.attempt(request))
                         except RetryableError as retryable:
@@ -90,10 +91,19 @@ class _Call:
             error = permanent
         except TimeoutError:
             error = _deadline(self._plan.deadline_s, error)
-        return failed(error, self._sent.total)
+        return failed(error, self._total)
+
+    def _attempts(self) -> range:
+        """Those that are left, one at least, where the call has been interrupted and goes on."""
+        most = self._plan.max_attempts
+        return range(min(1 + self._before, most), most + 1)
+
+    @property
+    def _total(self) -> int:
+        return self._before + self._sent.total
 
     def _counted(self, response: Response) -> Response:
-        total = self._sent.total
+        total = self._total
         return response if response.attempts == total else replace(response, attempts=total)
 
     async def _pause(self, error: RetryableError, tried: int) -> None:

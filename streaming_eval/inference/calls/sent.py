@@ -134,10 +134,10 @@ def awaiting_another() -> Iterator[None]:
         sent.waited_s += now() - began
 
 
-def waited_s() -> float:
-    """How long this task's call has waited for other processes."""
+def so_far() -> tuple[int, float]:
+    """What this task's call has used up: HTTP requests, and seconds of waiting for others."""
     sent = _SENT.get()
-    return 0.0 if sent is None else sent.waited_s
+    return (0, 0.0) if sent is None else (sent.total, sent.waited_s)
 
 
 def noted(send: Send) -> Send:
