@@ -22,17 +22,17 @@ class SharedCache:
         responses: the table's directory.
         spool: of this process's job.
         index: of the table.
+
+    Attributes:
+        present: whether another job uses the cache.
     """
 
     def __init__(self, responses: Path, spool: Path, index: AnswerIndex) -> None:
         self._members = CacheMembers(responses, spool)
+        self.present = self._members.present  # asked for each call, so it is not wrapped
         self._locks = ByteLocks(responses.with_name(f"{responses.name}.claims.lock"))
         self._spools, self._index = SpoolWatch(), index
         self._mine: set[str] = set()
-
-    def present(self) -> bool:
-        """Whether another job uses the cache."""
-        return self._members.present()
 
     def take(self, key: str) -> bool:
         """Claims a cache key, unless another process has."""
