@@ -68,6 +68,17 @@ class AnswerIndex:
             self._guarded(lambda: self._ingest(version))
             self._version = version
 
+    def follow(self) -> None:
+        """Make the answers of all commits known that have been made since the last `refresh`.
+
+        Raises:
+            StorageError: the index cannot be written.
+        """
+        newest = self._version
+        while self._log.has(newest + 1):
+            newest += 1
+        self.refresh(newest)
+
     def get(self, key: str) -> Response | None:
         """The stored response to one cache key, marked `cached`."""
         found = self._recent.get(key)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_count
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.cache_lease import CacheLease, writing
+from streaming_eval.adapters.cache_members import CacheMember
 from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.spool import list_files, read_file, read_spool
 from streaming_eval.adapters.tables import Tables
@@ -65,6 +66,7 @@ class AnswerStore:
         self._written = -1  # the version that this object's last commit left behind
         self._tended = tables.version("responses")
         spool.mkdir(parents=True, exist_ok=True)
+        self._member = CacheMember(self._responses, spool)
 
     def directory(self, batch: int | str) -> Path:
         """Where the workers of one micro-batch write their answers."""
@@ -125,6 +127,7 @@ class AnswerStore:
 
     def close(self) -> None:
         """Lets others have the table for themselves; nothing may be committed afterwards."""
+        self._member.release()
         self._lease.release()
 
     def _move(self, directories: Sequence[Path], *, looked_up: bool) -> pa.Table:
