@@ -32,6 +32,7 @@ def started(work: Coroutine[Any, Any, T]) -> asyncio.Future[T] | T:
     except StopIteration as done:
         result: T = done.value
         return result
+    _announce(awaited, False)
     return asyncio.ensure_future(_continued(work, awaited))
 
 
@@ -51,6 +52,7 @@ async def _continued(work: Coroutine[Any, Any, T], awaited: object) -> T:
 @coroutine
 def _rest(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, None, T]:
     """What `await work` does, but for the first step (PEP 380, "Formal Semantics")."""
+    _announce(awaited, True)
     while True:
         step: Callable[[], object]
         try:
@@ -64,3 +66,12 @@ def _rest(work: Coroutine[Any, Any, T], awaited: object) -> Generator[Any, None,
         except StopIteration as done:
             result: T = done.value
             return result
+
+
+def _announce(awaited: object, waiting: bool) -> None:
+    """Marks a future as handed to the loop by `await`, or not: others may await it meanwhile.
+
+    The attribute is asyncio's protocol between futures and tasks; `asyncio.isfuture` goes by it.
+    """
+    if isinstance(awaited, asyncio.Future):
+        awaited._asyncio_future_blocking = waiting
