@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,11 +58,13 @@ class TaskCalls:
     Attributes:
         endpoints: name to what serves it.
         flights: what makes them, for this process.
+        looking_up: surrounds many look-ups in a row, between which nothing else is done.
         tally: what was counted, once the task has ended; the task may add to it.
     """
 
     endpoints: Mapping[str, Complete]
     flights: SingleFlight
+    looking_up: Callable[[], AbstractContextManager[None]]
     tally: CallTally
 
 
@@ -99,7 +101,8 @@ class WorkerRuntime:
             spending: what the task may spend; None where nothing limits that.
         """
         task = self.run(self._begun(responses_version, spool, spending))
-        calls = TaskCalls(task.endpoints, self._flights, CallTally())
+        looking_up = nullcontext if self._index is None else self._index.reading
+        calls = TaskCalls(task.endpoints, self._flights, looking_up, CallTally())
         try:
             yield calls
         finally:

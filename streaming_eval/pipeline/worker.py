@@ -23,6 +23,7 @@ from streaming_eval.errors import RecordError
 from streaming_eval.formats.limits import Limits
 from streaming_eval.formats.native import parse
 from streaming_eval.inference.calls.batch_deadline import BatchLimits, batch_deadline
+from streaming_eval.inference.calls.eager import results, started
 from streaming_eval.inference.evaluate import EvaluationPlan, SampleScore, evaluate
 from streaming_eval.inference.spending.books import BatchSpending
 from streaming_eval.inference.spending.sampling import Draw, draw
@@ -121,21 +122,22 @@ async def _evaluate_all(
     """Parses and evaluates; the first requests are under way while later records are parsed."""
     letters: list[DeadLetter] = []
     parsed: list[tuple[KafkaRecord, Sample, Draw]] = []
-    tasks: list[asyncio.Task[list[SampleScore]]] = []
+    begun: list[asyncio.Future[list[SampleScore]] | list[SampleScore]] = []
     newest_ms = _now_ms() + plan.allowed_clock_skew_ms
     async with batch_deadline(calls.flights, plan.batches, asyncio.sleep):
-        for number, (record, own_rate) in enumerate(given):
-            if number % _PARSED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            try:
-                sample = _clamped(parse(record.value, plan.limits), newest_ms)
-            except RecordError as error:
-                letters.append(DeadLetter(record, error.reason, error.message))
-                continue
-            drawn = draws.at(own_rate)
-            parsed.append((record, sample, drawn))
-            tasks.append(asyncio.ensure_future(evaluate(*drawn.prepared(sample), calls.endpoints)))
-        scores = await asyncio.gather(*tasks)
+        for start in range(0, len(given), _PARSED_AT_ONCE):
+            with calls.looking_up():
+                for record, own_rate in given[start : start + _PARSED_AT_ONCE]:
+                    try:
+                        sample = _clamped(parse(record.value, plan.limits), newest_ms)
+                    except RecordError as error:
+                        letters.append(DeadLetter(record, error.reason, error.message))
+                        continue
+                    drawn = draws.at(own_rate)
+                    parsed.append((record, sample, drawn))
+                    begun.append(started(evaluate(*drawn.prepared(sample), calls.endpoints)))
+            await asyncio.sleep(0)
+        scores = await results(begun)
     return [
         Evaluated(
             record, sample, rows, _weights(sample, rows, drawn), cluster_of(sample, plan.clusters)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache.cache_key import cache_key, canonical, key_of
+from streaming_eval.inference.cache.cache_key import addressed, cache_key
 from streaming_eval.inference.cache.freshness import Freshness
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
 from streaming_eval.inference.calls.claims import Share, unshared
@@ -203,10 +203,10 @@ class _Cached:
 
     async def __call__(self, request: Request) -> Response:
         try:
-            text = canonical(request)
+            key, text = addressed(request)
         except PermanentError as error:
             return failed(error)
-        found, response = await self._answer(key_of(text), text, request)
+        found, response = await self._answer(key, text, request)
         self._observe(request, found, response)
         return response
 
