@@ -17,7 +17,9 @@ from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
+from pyspark import TaskContext
 
+from streaming_eval.adapters.attempt_turn import AttemptTurn
 from streaming_eval.adapters.worker_runtime import RuntimePlan, TaskCalls, runtime_for
 from streaming_eval.errors import RecordError
 from streaming_eval.formats.limits import Limits
@@ -75,8 +77,10 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
             return
         spare_the_collector()
         runtime = runtime_for(plan.runtime)
+        turn = AttemptTurn(context.spool, _task_number())
         task = runtime.task(context.responses_version, context.spool, context.spending)
-        with task as calls, _no_collection():
+        with turn, task as calls, _no_collection():
+            turn.confirm()
             draws = _Draws(plan.evaluation, context.spending)
             evaluated, letters = runtime.run(_evaluate_all(given, plan, draws, calls))
             calls.tally.add("samples", "", "unscored", sum(not e.scores for e in evaluated))
@@ -85,6 +89,11 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         yield _blob("calls", calls.tally.table())
 
     return run
+
+
+def _task_number() -> int:
+    task = TaskContext.get()
+    return 0 if task is None else task.partitionId()  # without Spark there is one
 
 
 @contextmanager

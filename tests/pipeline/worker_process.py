@@ -90,7 +90,7 @@ class Worker:
             rates: the records' own sampling rates, where they have waited.
         """
         version = self.tables.version("responses")
-        context = BatchContext(batch_id, version, self.answers.directory(batch_id), spending)
+        context = BatchContext(batch_id, version, self.answers.opened(batch_id), spending)
         mapper = pickle.loads(pickle.dumps((self.plan, context)))
         half = len(values) // 2
         batches = [_records(values[:half], 0, rates), _records(values[half:], half, rates)]
