@@ -3,10 +3,10 @@
     python -m tests.faults.starving_job run ...
 
 takes the options of `streaming-eval`. In every second batch the first attempt at the first task
-meets a limit of its address space while its calls are under way, and all that is left below the
-limit is taken from it. In the others the attempt asks, at its end, for more than such a limit lets
-it have. Each such attempt leaves a file named `BATCH` in `starved` under the storage
-root, with its beginning in epoch nanoseconds.
+meets a limit of its address space while its calls are under way, and all that it could still get
+is taken from it, again and again. In the others that attempt asks, at its end, for more than such a
+limit lets it have. Each leaves a file named `BATCH` in `starved` under the storage root, with its
+beginning in epoch nanoseconds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import resource
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,8 +26,10 @@ from streaming_eval.pipeline import workers
 from streaming_eval.pipeline.worker import BatchContext, Mapper, ScorePlan, evaluate_partition
 
 _ROOM_BYTES = 16 << 20
+_TOO_MUCH_BYTES = 1 << 30
 _AFTER_S = 0.5  # calls are under way
-_PIECES_BYTES = (1 << 20, 1 << 16, 1 << 12)
+_PIECES_BYTES = (1 << 20, 1 << 16, 1 << 12, 1 << 8, 1 << 5)
+_TAKEN_EVERY_S = 0.01
 
 
 def starved_at(root: Path) -> Path:
@@ -50,9 +53,11 @@ def starving(plan: ScorePlan, context: BatchContext) -> Mapper:
         mark.write_text(str(time.time_ns()))
         if context.batch_id % 2:
             threading.Thread(target=_take_all, daemon=True).start()
+            yield from whole(batches)
+            return
         blobs = list(whole(batches))
         _limit()
-        bytearray(2 * _ROOM_BYTES)
+        bytearray(_TOO_MUCH_BYTES)
         yield from blobs
 
     return run
@@ -62,14 +67,12 @@ def _take_all() -> None:
     time.sleep(_AFTER_S)
     _limit()
     taken = []
-    for size in _PIECES_BYTES:
-        try:
-            while True:
-                taken.append(bytearray(size))
-        except MemoryError:
-            continue
-    while taken:
-        time.sleep(1.0)
+    while True:  # also what is freed meanwhile
+        for size in _PIECES_BYTES:
+            with suppress(MemoryError):
+                while True:
+                    taken.append(bytearray(size))
+        time.sleep(_TAKEN_EVERY_S)
 
 
 def _limit() -> None:
