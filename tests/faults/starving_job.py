@@ -3,7 +3,7 @@
     python -m tests.faults.starving_job run ...
 
 takes the options of `streaming-eval`. In every second batch the first attempt at the first task
-meets a limit of its address space while its calls are under way, and all that it could still get
+meets a limit of its data while its calls are under way, and all that it could still get
 is taken from it, again and again. In the others that attempt asks, at its end, for more than such a
 limit lets it have. Each leaves a file named `BATCH` in `starved` under the storage root, with its
 beginning in epoch nanoseconds.
@@ -25,7 +25,7 @@ from streaming_eval.cli import app
 from streaming_eval.pipeline import workers
 from streaming_eval.pipeline.worker import BatchContext, Mapper, ScorePlan, evaluate_partition
 
-_ROOM_BYTES = 16 << 20
+_ROOM_BYTES = 4 << 20
 _TOO_MUCH_BYTES = 1 << 30
 _AFTER_S = 0.5  # calls are under way
 _PIECES_BYTES = (1 << 20, 1 << 16, 1 << 12, 1 << 8, 1 << 5)
@@ -76,10 +76,11 @@ def _take_all() -> None:
 
 
 def _limit() -> None:
-    """Lets the process grow by `_ROOM_BYTES` and no more."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + _ROOM_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    """Lets the process have `_ROOM_BYTES` more for its data, and no more than that."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    now = next(int(line.split()[1]) for line in lines if line.startswith("VmData:"))
+    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (now * 1_024 + _ROOM_BYTES, most))
 
 
 def main() -> None:
