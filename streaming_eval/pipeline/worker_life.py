@@ -78,7 +78,11 @@ def worker_life(silence_s: float) -> WorkerLife:
 def _watched(silence_s: float) -> WorkerLife:
     life = WorkerLife()
     if DeadMansSwitch.available():
-        switch = DeadMansSwitch(silence_s)
+        try:
+            switch = DeadMansSwitch(silence_s)
+        except OSError as error:
+            _LOG.warning("should this worker hang, nobody ends it: %s", error)
+            return life
         every_s = silence_s / _PUSHES
         threading.Thread(
             target=_push, args=(switch, life, every_s), name="sign-of-life", daemon=True

@@ -11,7 +11,7 @@ import pytest
 
 from streaming_eval.adapters import worker_runtime
 from streaming_eval.adapters.attempt_turn import AttemptTurn
-from streaming_eval.adapters.spool import list_files
+from streaming_eval.adapters.spool import list_files, read_spool
 from streaming_eval.adapters.worker_runtime import RuntimePlan
 from streaming_eval.errors import StorageError
 from tests.pipeline.models_api import ModelsApi
@@ -77,7 +77,7 @@ def test_an_attempt_after_the_end_of_its_batch_asks_nobody(
         process.answers.commit(0)
         monkeypatch.setattr(process.answers, "opened", process.answers.directory)
     else:
-        read = worker_runtime.read_spool
+        read = read_spool
 
         def slow(directory: Path) -> object:
             found = list(read(directory))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
 import pytest
+from pyspark import TaskContext
 
 from streaming_eval.adapters.dead_mans_switch import DeadMansSwitch
 from streaming_eval.pipeline.worker_life import WorkerLife, worker_life
@@ -65,6 +67,19 @@ def test_work_that_fails_is_over() -> None:
 
 def test_a_process_that_is_no_worker_is_not_watched() -> None:
     assert worker_life(60.0) is not worker_life(60.0)
+
+
+def test_a_worker_without_a_timer_works_unwatched_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(after_s: float) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(TaskContext, "get", object)
+    monkeypatch.setattr(DeadMansSwitch, "available", lambda: True)
+    monkeypatch.setattr(DeadMansSwitch, "__init__", lambda self, after_s: refuse(after_s))
+    with worker_life(61.0).working(1.0):
+        assert "nobody ends it" in caplog.text
 
 
 @pytest.mark.skipif(not DeadMansSwitch.available(), reason="only Linux has this timer")
