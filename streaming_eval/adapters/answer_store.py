@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -72,6 +73,12 @@ class AnswerStore:
         """Where the workers of one micro-batch write their answers."""
         return self._spool / f"batch-{batch}"
 
+    def opened(self, batch: int | str) -> Path:
+        """The same, made; an attempt at a task that finds none comes after the batch's end."""
+        directory = self.directory(batch)
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
+
     def commit(self, batch: int | str) -> pa.Table:
         """Moves a batch's answers into the table, each key once.
 
@@ -131,9 +138,11 @@ class AnswerStore:
         self._lease.release()
 
     def _move(self, directories: Sequence[Path], *, looked_up: bool) -> pa.Table:
-        spooled = (answer for place in directories for answer in read_spool(place))
+        # An attempt at a task that comes too late must find nothing rather than a part.
+        places = [place.rename(_closed(place)) for place in directories]
+        spooled = (answer for place in places for answer in read_spool(place))
         rows = self._add_all(spooled, looked_up=looked_up)
-        for place in directories:
+        for place in places:
             shutil.rmtree(place)
         return rows
 
@@ -166,6 +175,11 @@ class AnswerStore:
         return supersedes(new, stored) and not self._freshness.holds(
             stored.created_ms, new.created_ms
         )
+
+
+def _closed(directory: Path) -> Path:
+    """A name that no worker knows, and that a sweep finds."""
+    return directory.with_name(f"closed-{uuid.uuid4().hex}")
 
 
 def responses_table(answers: Iterable[PaidAnswer], job: str = "") -> pa.Table:

@@ -20,6 +20,7 @@ from pyspark.sql.types import StructType
 
 from streaming_eval.adapters.delta_log import NOTHING_READ, DataFile, DeltaLog
 from streaming_eval.errors import StorageError
+from streaming_eval.pipeline.worker_life import worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 
 Transform = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -38,6 +39,7 @@ class AppendedRows:
         schema: of the stream's rows, as Spark's DDL.
         max_rows: of the table, per micro-batch.
         tasks: how many share a micro-batch.
+        worker_silence_s: see `worker_life`.
     """
 
     root: Path
@@ -46,6 +48,7 @@ class AppendedRows:
     schema: str
     max_rows: int
     tasks: int
+    worker_silence_s: float
 
 
 def appended_rows(spark: SparkSession, plan: AppendedRows) -> DataFrame:
@@ -101,6 +104,7 @@ class AppendedRowsReader(DataSourceStreamReader):
 
     def read(self, partition: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - as in pyspark
         spare_the_collector()
+        worker_life(self._plan.worker_silence_s)
         for batches in _chunks(self._batches(partition.paths), _ROWS_AT_ONCE):
             yield from self._plan.transform(batches)
 

@@ -32,6 +32,7 @@ def pane_counts_of(spark: SparkSession, scores: Path, plan: MonitorPlan, tasks: 
             _PANE_COUNTS,
             _ROWS_PER_TRIGGER,
             tasks,
+            plan.worker_silence_s,
         ),
     )
 

@@ -39,6 +39,7 @@ class MonitorPlan:
         paired: (scorer label, candidate, other) to the plan of a paired series, where the other is
             a candidate or `production`.
         scales: scorer label to the scale of its own series.
+        worker_silence_s: see `worker_life`.
     """
 
     layout: SeriesLayout
@@ -46,6 +47,7 @@ class MonitorPlan:
     paired: Mapping[tuple[str, str, str], SeriesPlan]
     scales: Mapping[str, Scale]
     allowed_lateness_ms: int
+    worker_silence_s: float
 
     def watches(self, key: SeriesKey) -> bool:
         """Whether the series is still part of the configuration.
@@ -129,6 +131,7 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         },
         scales=scales,
         allowed_lateness_ms=settings.monitor.allowed_lateness,
+        worker_silence_s=settings.spark.worker_silence / 1_000,
     )
 
 

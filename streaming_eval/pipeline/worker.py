@@ -17,7 +17,9 @@ from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
+from pyspark import TaskContext
 
+from streaming_eval.adapters.attempt_turn import AttemptTurn
 from streaming_eval.adapters.worker_runtime import RuntimePlan, TaskCalls, runtime_for
 from streaming_eval.errors import RecordError
 from streaming_eval.formats.limits import Limits
@@ -30,6 +32,7 @@ from streaming_eval.inference.spending.sampling import Draw, draw
 from streaming_eval.pipeline.clusters import ClusterBy, cluster_of
 from streaming_eval.pipeline.score_rows import Evaluated, dead_letters_table, scores_table
 from streaming_eval.pipeline.unfinished import OWN_RATE, RECORD_COLUMNS, failures, unfinished_table
+from streaming_eval.pipeline.worker_life import LifeLimits, worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import DeadLetter, KafkaRecord, Sample
 
@@ -47,6 +50,7 @@ class ScorePlan:
     limits: Limits
     allowed_clock_skew_ms: int
     batches: BatchLimits
+    life: LifeLimits
     clusters: ClusterBy = ClusterBy.NOTHING
 
 
@@ -75,9 +79,12 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         if not given:
             return
         spare_the_collector()
+        life = worker_life(plan.life.silence_s)
         runtime = runtime_for(plan.runtime)
+        turn = AttemptTurn(context.spool, _task_number())
         task = runtime.task(context.responses_version, context.spool, context.spending)
-        with task as calls, _no_collection():
+        with turn, life.working(plan.life.work_s), task as calls, _no_collection():
+            turn.confirm()
             draws = _Draws(plan.evaluation, context.spending)
             evaluated, letters = runtime.run(_evaluate_all(given, plan, draws, calls))
             calls.tally.add("samples", "", "unscored", sum(not e.scores for e in evaluated))
@@ -86,6 +93,11 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         yield _blob("calls", calls.tally.table())
 
     return run
+
+
+def _task_number() -> int:
+    task = TaskContext.get()
+    return 0 if task is None else task.partitionId()  # without Spark there is one
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def append(root: Path, first: int, rows: int = 2) -> None:
 
 def reader(root: Path, max_rows: int = 100, tasks: int = 2) -> AppendedRowsReader:
     return AppendedRowsReader(
-        AppendedRows(root, ("n",), totals, "numbers array<long>", max_rows, tasks)
+        AppendedRows(root, ("n",), totals, "numbers array<long>", max_rows, tasks, 60.0)
     )
 
 
