@@ -22,6 +22,7 @@ from streaming_eval.local.behaviour import Behaviour
 _IN_FLIGHT = 256
 _LLM_LIKE = Behaviour(latency_ms=800.0, latency_tail_share=0.02, latency_tail_ms=10_000.0)
 _LLM_LIKE_IN_FLIGHT = 512
+_FIRST = 200
 _BESIDE_COLD, _BESIDE_SCAN = 5.0, 0.05
 
 
@@ -47,6 +48,8 @@ def _pair(
     with bench_site(directory, behaviour) as site, site.job("cold", in_flight) as cold:
         settings = {"storage.responses": _answers(cold), "scorers": "[{kind: token_f1}]"}
         with site.job("replay", in_flight, settings) as replay:
+            for job in (cold, replay):  # all their processes run before one of them is paused
+                job.rate(new_prompts(_FIRST))
             yield cold, replay
 
 
