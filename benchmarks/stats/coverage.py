@@ -15,8 +15,8 @@ from scipy.stats import binom
 from benchmarks.report import Report
 from benchmarks.stats.ever import (
     Flags,
-    at_any_time,
     asymptotic_missed,
+    at_any_time,
     bet_missed,
     passes_left,
     wald_missed,
