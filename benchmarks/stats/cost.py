@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def _intervals(report: Report, rng: np.random.Generator, *, quick: bool) -> None
         counts = rng.multinomial(n, rng.dirichlet(np.ones(grid.cells), rows))
         weighted = f", {len(grid.shares)} weights" if len(grid.shares) > 1 else ""
         what = f"an interval of {grid.levels} levels{weighted}"
-        _cost(report, what, lambda c=counts, g=grid: bounded_intervals(c, bet, g), rows, goal)
+        _cost(report, what, partial(bounded_intervals, counts, bet, grid), rows, goal)
     moving = EmpiricalBernstein(ALPHA, 1_000)
     n = np.full(_KEYS, 1_000)
     _cost(

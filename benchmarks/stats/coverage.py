@@ -6,6 +6,7 @@ the asymptotic one are measured on the same streams.
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from benchmarks.report import Report
 from benchmarks.stats.ever import (
     Flags,
     asymptotic_missed,
+    at_any_time,
     bet_missed,
     passes_left,
     wald_missed,
@@ -37,7 +39,7 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
 
 def allowed(streams: int) -> float:
     """The nominal error and three standard errors of a share of so many streams."""
-    return ALPHA + 3 * (ALPHA * (1 - ALPHA) / streams) ** 0.5
+    return ALPHA + 3 * sqrt(ALPHA * (1 - ALPHA) / streams)
 
 
 def _one(stream: Stream, streams: int, length: int, report: Report) -> None:
@@ -46,7 +48,7 @@ def _one(stream: Stream, streams: int, length: int, report: Report) -> None:
     for block, (values, levels) in enumerate(stream.blocks(streams, length, seed=7)):
         if left:
             passes = levels.cumsum(axis=1)
-            ours = ((passes < left[0]) | (passes > left[1])).any(axis=1)
+            ours = at_any_time((passes < left[0]) | (passes > left[1]))
         else:
             ours = bet_missed(levels, Grid(stream.levels), stream.mean)
         missed.setdefault("ours", []).append(ours)
@@ -80,5 +82,4 @@ def _bootstrap_missed(passes: Counts, p: float) -> Flags:
     n = np.arange(length // 100, length + 1, length // 100)
     seen = passes[:, n - 1]
     low, high = (binom.ppf(q, n, seen / n) / n for q in (ALPHA / 2, 1 - ALPHA / 2))
-    missed: Flags = ((low > p) | (high < p)).any(axis=1)
-    return missed
+    return at_any_time((low > p) | (high < p))

@@ -93,5 +93,9 @@ def _running(values: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _late(missed: Flags) -> Flags:
-    ever: Flags = missed[:, _FEWEST - 1 :].any(axis=1)
-    return ever
+    return at_any_time(missed[:, _FEWEST - 1 :])
+
+
+def at_any_time(missed: Flags) -> Flags:
+    """Per stream [streams, length], whether it was missed at any n."""
+    return np.asarray(missed.any(axis=1), np.bool_)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import Report
-from benchmarks.stats.ever import RATE, Flags, bet_missed, passes_left, wald_missed
+from benchmarks.stats.ever import RATE, Flags, at_any_time, bet_missed, passes_left, wald_missed
 from benchmarks.stats.hedged import hedged_evidence
 from benchmarks.stats.streams import ALPHA
 from streaming_eval.stats.clusters import ClusterMeans
@@ -70,8 +70,7 @@ def _bernstein_missed(scores: Floats, truth: Floats) -> Flags:
     sums = np.where(before > 0, totals[:, np.maximum(before - 1, 0)], 0.0)
     squares = ((scores - (0.5 + sums) / (1 + before)) ** 2).cumsum(axis=1)
     lower, upper = EmpiricalBernstein(ALPHA, 1_000).intervals(n, totals, squares)
-    missed: Flags = ((lower > truth) | (upper < truth)).any(axis=1)
-    return missed
+    return at_any_time((lower > truth) | (upper < truth))
 
 
 def _clusters(size: int, streams: int, report: Report) -> None:

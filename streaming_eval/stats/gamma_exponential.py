@@ -82,4 +82,5 @@ def _table(boundary: GammaExponential) -> Floats:
         middle = (low + high) / 2.0
         short = boundary.log_mixture(middle, v) < goal
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return high
+    heights: Floats = high
+    return heights
