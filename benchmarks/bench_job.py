@@ -30,6 +30,7 @@ from streaming_eval.local.topic_writer import TopicWriter
 MODEL = "synthetic-model"
 _COMMAND = ("streaming_eval.cli", "run")
 _START_LIMIT_S = 120.0
+_CORES = 2
 _STOP_LIMIT_S = 60.0
 
 
@@ -69,6 +70,21 @@ class BenchJob:
         began = time.time()
         self.writer.write_all(records)
         return len(records) / (self.wait_scored(self.sent, limit_s) - began)
+
+    def backlog_rate(self, prompts: Sequence[str], limit_s: float = 300.0) -> float:
+        """Samples per second of a backlog, until the last score is committed.
+
+        The job is paused until the topic holds all of it, so that the producer takes nothing of the
+        cores while they are measured. Everything sent before must have been scored.
+        """
+        assert self.process is not None
+        self.process.pause()
+        try:
+            self.produce(prompts)
+        finally:
+            began = time.time()
+            self.process.resume()
+        return len(prompts) / (self.wait_scored(self.sent, limit_s) - began)
 
     def wait_scored(self, samples: int, limit_s: float = 300.0) -> float:
         """Waits until so many samples were scored in all; returns when the last was committed.
@@ -174,9 +190,26 @@ class BenchSite:
 def bench_site(directory: Path, behaviour: Behaviour) -> Iterator[BenchSite]:
     """Broker and endpoint started, and stopped at the end of the block."""
     log = directory / "calls.jsonl"
-    endpoint = RecordedEndpoint(behaviour, synthetic=True, call_log=log, directory=directory)
+    endpoint = bench_endpoint(directory, behaviour, log)
     with KafkaBroker(directory / "kafka") as broker, endpoint:
         yield BenchSite(directory, broker, endpoint, log)
+
+
+def bench_endpoint(
+    directory: Path, behaviour: Behaviour, call_log: Path | None = None
+) -> RecordedEndpoint:
+    """Answers whatever it is asked, from two processes where its behaviour allows that.
+
+    One process would be what clients on two cores wait for when answers take no time.
+    """
+    single = behaviour.random or behaviour.requests_per_minute > 0
+    return RecordedEndpoint(
+        behaviour,
+        synthetic=True,
+        call_log=call_log,
+        directory=directory,
+        processes=1 if single else _CORES,
+    )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.bare_client import bare_rate
-from benchmarks.bench_job import MODEL, new_prompts
+from benchmarks.bench_job import MODEL, bench_endpoint, new_prompts
 from benchmarks.our_client import our_rate
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
@@ -22,7 +22,7 @@ _GOALS = (("P1", 50.0, 0.90), ("P2", 0.0, 0.40))
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Two processes each, the same endpoint, prompts that never occurred before."""
-    samples, pairs = (2_000, 2) if quick else (12_000, 5)
+    samples, pairs = (2_000, 2) if quick else (12_000, 11)
     for goal, latency_ms, least in _GOALS:
         with _endpoint(directory, latency_ms) as endpoint:
             ours = partial(_ours, endpoint.base_url, directory, samples)
@@ -38,7 +38,7 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
 
 
 def _endpoint(directory: Path, latency_ms: float) -> RecordedEndpoint:
-    return RecordedEndpoint(Behaviour(latency_ms=latency_ms), synthetic=True, directory=directory)
+    return bench_endpoint(directory, Behaviour(latency_ms=latency_ms))
 
 
 def _ours(base_url: str, directory: Path, samples: int, *, spool: bool = True) -> float:

@@ -1,7 +1,7 @@
 """Two processes that ask the same endpoint and are timed together, whatever client they are.
 
 A client reads one line of JSON (`prompts`, `in_flight`) from standard input, warms up, says
-`ready`, waits for `go`, asks everything and ends.
+`ready`, waits for `go`, asks everything, says `done` and ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Share:
 def rate(module: str, arguments: Sequence[str], prompts: Sequence[str], in_flight: int) -> float:
     """Requests per second of two processes that share prompts and in-flight limit.
 
-    The clock runs from when both are warm and told to go until the last has ended.
+    The clock runs from when both are warm and told to go until the last is done. How long the
+    interpreters then take to end, which depends on what they have imported, is not in it.
 
     Args:
         module: of the client, run as `python -m`.
@@ -51,32 +52,46 @@ def rate(module: str, arguments: Sequence[str], prompts: Sequence[str], in_fligh
         share = {"prompts": list(prompts[place::PROCESSES]), "in_flight": in_flight // PROCESSES}
         _say(child, json.dumps(share))
     for child in children:
-        assert child.stdout is not None
-        child.stdout.readline()
+        _expect(child, "ready")
     began = time.monotonic()
     for child in children:
         _say(child, "go")
     for child in children:
+        _expect(child, "done")
+    seconds = time.monotonic() - began
+    for child in children:
         if child.wait() != 0:
             raise RuntimeError(f"{module} failed")
-    return len(prompts) / (time.monotonic() - began)
+    return len(prompts) / seconds
 
 
 def serve(
     share: Share, prepare: Callable[[Sequence[str]], T], ask_all: Callable[[T], object]
 ) -> None:
-    """The client's side: warm up, tell, wait, ask."""
+    """The client's side: warm up, tell, wait, ask, tell."""
     ask_all(prepare([f"warm {uuid.uuid4()}" for _ in range(share.in_flight)]))
     work = prepare(share.prompts)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    print("ready", flush=True)
     sys.stdin.readline()
     ask_all(work)
+    print("done", flush=True)
 
 
 def read_share() -> Share:
     """What the parent wants of this process."""
     return Share(**json.loads(sys.stdin.readline()))
+
+
+def _expect(child: subprocess.Popen[str], word: str) -> None:
+    """Waits until the client says so.
+
+    Raises:
+        RuntimeError: it said something else, or nothing, because it has ended.
+    """
+    assert child.stdout is not None
+    said = child.stdout.readline().strip()
+    if said != word:
+        raise RuntimeError(f"a client said {said!r}, not {word!r}")
 
 
 def _say(child: subprocess.Popen[str], line: str) -> None:

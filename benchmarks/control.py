@@ -12,10 +12,9 @@ import uuid
 from pathlib import Path
 
 from benchmarks.bare_client import bare_rate
-from benchmarks.bench_job import MODEL
+from benchmarks.bench_job import MODEL, bench_endpoint
 from benchmarks.report import Report
 from streaming_eval.local.behaviour import Behaviour
-from streaming_eval.local.endpoint_process import RecordedEndpoint
 
 _LEAST = 5.0
 _IN_FLIGHT = 256
@@ -35,7 +34,7 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
     seconds, requests = (2, 2_000) if quick else (10, 40_000)
     script = directory / "request.lua"
     script.write_text(_REQUEST)
-    with RecordedEndpoint(Behaviour(), synthetic=True, directory=directory) as endpoint:
+    with bench_endpoint(directory, Behaviour()) as endpoint:
         command = [wrk, "-t1", f"-c{_IN_FLIGHT}", f"-d{seconds}s", f"-s{script}"]
         printed = subprocess.run(
             [*command, f"{endpoint.base_url}/chat/completions"],

@@ -71,7 +71,9 @@ class _Task:
         self._spool = root / "spool"
 
     def run(self, records: pa.RecordBatch) -> None:
-        context = BatchContext(0, self._version, self._spool / f"{os.getpid()}-{uuid.uuid4()}")
+        spool = self._spool / f"{os.getpid()}-{uuid.uuid4()}"
+        spool.mkdir(parents=True)
+        context = BatchContext(0, self._version, spool)
         for _ in evaluate_partition(self._plan, context)([records]):
             pass
 

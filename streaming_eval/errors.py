@@ -9,6 +9,7 @@ StreamingEvalError
 └── InferenceError         one model call failed
     ├── RetryableError     the call may succeed later
     └── PermanentError     the call will not succeed as it stands
+        └── AskedElsewhere another process asks the same, or has been answered just now
 """
 
 
@@ -70,3 +71,10 @@ class RetryableError(InferenceError):
 
 class PermanentError(InferenceError):
     """The call will not succeed as it stands, so it is never repeated."""
+
+
+class AskedElsewhere(PermanentError):  # noqa: N818 - says nothing against the call
+    """Another process asks the same, or has been answered just now, so nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("asked_elsewhere", "another process asks the same")

@@ -78,8 +78,15 @@ class DeadLetter:
     message: str
 
 
+class _Addressed:
+    """Room for the content address, which `cache_key` computes once; no field, and not compared."""
+
+    __slots__ = ("address",)
+    address: tuple[str, bytes]
+
+
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(_Addressed):
     """One model call: everything that can change its answer, and nothing else.
 
     Attributes:

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import coverage, state_bytes
+from benchmarks.stats import (
+    attribution,
+    cost,
+    coverage,
+    delays,
+    drift,
+    moving,
+    pinned,
+    state_bytes,
+    width,
+)
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
+    "moving": moving.run,
+    "width": width.run,
+    "cost": cost.run,
     "state": state_bytes.run,
+    "delays": delays.run,
+    "pinned": pinned.run,
+    "drift": drift.run,
+    "attribution": attribution.run,
 }
 
 if __name__ == "__main__":

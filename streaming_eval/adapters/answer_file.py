@@ -107,8 +107,12 @@ class AnswerFile:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Spares each look-up inside a transaction of its own."""
-        with self._transaction("DEFERRED"):
+        self._db.execute("BEGIN DEFERRED")
+        try:
             yield
+        finally:
+            if self._db.in_transaction:  # a file that was replaced inside has none
+                self._db.execute("COMMIT")
 
     @contextmanager
     def writing(self) -> Iterator[None]:

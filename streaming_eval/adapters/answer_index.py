@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,12 +69,29 @@ class AnswerIndex:
             self._guarded(lambda: self._ingest(version))
             self._version = version
 
+    def follow(self) -> None:
+        """Make the answers of all commits known that have been made since the last `refresh`.
+
+        Raises:
+            StorageError: the index cannot be written.
+        """
+        newest = self._version
+        while self._log.has(newest + 1):
+            newest += 1
+        self.refresh(newest)
+
     def get(self, key: str) -> Response | None:
         """The stored response to one cache key, marked `cached`."""
         found = self._recent.get(key)
         if found is None and (found := self._guarded(lambda: self._file.get(key))) is not None:
             self._recent.remember(key, found)
         return found
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Makes many look-ups in a row cheaper; nothing else may be done inside."""
+        with self._file.reading():
+            yield
 
     def lookup(self, keys: Iterable[str]) -> dict[str, Response]:
         """The stored responses to those of the cache keys that have one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_count
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.cache_lease import CacheLease, writing
+from streaming_eval.adapters.cache_members import CacheMember
 from streaming_eval.adapters.schemas import RESPONSES
 from streaming_eval.adapters.spool import list_files, read_file, read_spool
 from streaming_eval.adapters.tables import Tables
@@ -65,10 +67,17 @@ class AnswerStore:
         self._written = -1  # the version that this object's last commit left behind
         self._tended = tables.version("responses")
         spool.mkdir(parents=True, exist_ok=True)
+        self._member = CacheMember(self._responses, spool)
 
     def directory(self, batch: int | str) -> Path:
         """Where the workers of one micro-batch write their answers."""
         return self._spool / f"batch-{batch}"
+
+    def opened(self, batch: int | str) -> Path:
+        """The same, made; an attempt at a task that finds none comes after the batch's end."""
+        directory = self.directory(batch)
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
 
     def commit(self, batch: int | str) -> pa.Table:
         """Moves a batch's answers into the table, each key once.
@@ -125,12 +134,15 @@ class AnswerStore:
 
     def close(self) -> None:
         """Lets others have the table for themselves; nothing may be committed afterwards."""
+        self._member.release()
         self._lease.release()
 
     def _move(self, directories: Sequence[Path], *, looked_up: bool) -> pa.Table:
-        spooled = (answer for place in directories for answer in read_spool(place))
+        # An attempt at a task that comes too late must find nothing rather than a part.
+        places = [place.rename(_closed(place)) for place in directories]
+        spooled = (answer for place in places for answer in read_spool(place))
         rows = self._add_all(spooled, looked_up=looked_up)
-        for place in directories:
+        for place in places:
             shutil.rmtree(place)
         return rows
 
@@ -163,6 +175,11 @@ class AnswerStore:
         return supersedes(new, stored) and not self._freshness.holds(
             stored.created_ms, new.created_ms
         )
+
+
+def _closed(directory: Path) -> Path:
+    """A name that no worker knows, and that a sweep finds."""
+    return directory.with_name(f"closed-{uuid.uuid4().hex}")
 
 
 def responses_table(answers: Iterable[PaidAnswer], job: str = "") -> pa.Table:

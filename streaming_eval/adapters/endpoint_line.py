@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,13 +22,17 @@ from streaming_eval.adapters.quota_wire import QuotaAddress
 from streaming_eval.adapters.rate_limit_headers import remaining
 from streaming_eval.adapters.stack_tally import StackTally
 from streaming_eval.configuration.secrets import from_file, from_variable
-from streaming_eval.inference.calls.coalesce import with_coalescing
+from streaming_eval.inference.cache.cache_key import cache_key
+from streaming_eval.inference.calls.claims import Claims
+from streaming_eval.inference.calls.coalesce import separated, with_coalescing
 from streaming_eval.inference.calls.endpoint_stack import EndpointStack
+from streaming_eval.inference.calls.retry import straight
 from streaming_eval.inference.calls.sent import in_line
 from streaming_eval.inference.complete import Complete, Send
 from streaming_eval.inference.quota.endpoint_leases import EndpointLeases
 from streaming_eval.inference.quota.token_estimate import TokenEstimate
 from streaming_eval.inference.quota.with_quota import with_quota
+from streaming_eval.records import Request
 
 
 class EndpointLine:
@@ -51,12 +55,17 @@ class EndpointLine:
         )
         self._counting = StackTally(self._stack, plan.name)
 
-    def calls(self, tally: CallTally) -> Complete:
-        """The call that a task makes, counted in `tally`; to be asked for on the event loop."""
+    def calls(self, tally: CallTally, claims: Claims | None = None) -> Complete:
+        """The call that a task makes; to be asked for on the event loop.
+
+        Args:
+            tally: counts it.
+            claims: of this process; None where its answers are not kept for others.
+        """
         if self._api is None:
             self._api = self._connected()
         send = tally.counted_send(self._api.send, self._plan.name)
-        complete = self._stack.over(send, self._permitted)
+        complete = self._stack.over(send, self._permitted, self._claimed(claims))
         if self._api.max_inputs == 1:
             return complete
         return with_coalescing(
@@ -99,6 +108,16 @@ class EndpointLine:
             most_tokens=self._plan.tokens_per_minute,
             waiting=in_line,
         )
+
+    def _claimed(self, claims: Claims | None) -> Callable[[Send], Send]:
+        if claims is None:
+            return straight
+        joins = MODEL_APIS[self._plan.api].max_inputs > 1
+
+        def keys(request: Request) -> list[str]:
+            return [cache_key(one) for one in (separated(request) if joins else (request,))]
+
+        return lambda send: claims.guarded(send, keys)
 
     def _connected(self) -> JsonApi:
         plan, heard = self._plan, self._heard if self._plan.metered else None

@@ -16,9 +16,10 @@ from types import TracebackType
 from zlib import crc32
 
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.cache.paid_answer import PaidAnswer, decode, encode
+from streaming_eval.inference.cache.paid_answer import PaidAnswer, decode, encode, encoded_key
 
 SUFFIX = ".spool"
+_BODY_AT = 9
 _LOG = logging.getLogger(__name__)
 
 
@@ -113,7 +114,7 @@ def read_file(path: Path) -> SpoolContents:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         lines = []
-    answers = [_parse(line) for line in lines if line]
+    answers = [answer_of(line) for line in lines if line]
     whole = tuple(answer for answer in answers if answer is not None)
     damaged = len(answers) - len(whole)
     if damaged:
@@ -127,8 +128,14 @@ def read_spool(directory: Path) -> Iterator[PaidAnswer]:
         yield from read_file(path).answers
 
 
-def _parse(line: bytes) -> PaidAnswer | None:
-    checksum, separator, body = line[:8], line[8:9], line[9:]
+def key_of_line(line: bytes) -> str | None:
+    """The cache key on a line, unchecked; None where the line is not of a spool."""
+    return encoded_key(line[_BODY_AT:])
+
+
+def answer_of(line: bytes) -> PaidAnswer | None:
+    """The answer on a line; None where it is damaged."""
+    checksum, separator, body = line[:8], line[8:_BODY_AT], line[_BODY_AT:]
     if separator != b" " or checksum != b"%08x" % crc32(body):
         return None
     try:

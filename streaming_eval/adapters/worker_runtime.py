@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +17,12 @@ from streaming_eval.adapters.endpoint_plan import EndpointPlan
 from streaming_eval.adapters.loop_thread import LoopThread
 from streaming_eval.adapters.model_apis import MODEL_APIS
 from streaming_eval.adapters.quota_wire import QuotaAddress
+from streaming_eval.adapters.shared_cache import SharedCache
 from streaming_eval.adapters.spool import read_spool
 from streaming_eval.adapters.task_spool import TaskSpool
 from streaming_eval.inference.cache.freshness import Freshness, newest, newest_of_each_key
 from streaming_eval.inference.cache.with_cache import CachePolicy, Lookup, with_cache
+from streaming_eval.inference.calls.claims import Claims, unshared
 from streaming_eval.inference.calls.single_flight import SingleFlight
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.spending.books import BatchSpending
@@ -28,6 +32,7 @@ from streaming_eval.inference.spending.purse import Purse, with_budget
 from streaming_eval.records import Response
 
 T = TypeVar("T")
+_KEEPING = (CachePolicy.READ_WRITE, CachePolicy.REFRESH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,13 @@ class TaskCalls:
     Attributes:
         endpoints: name to what serves it.
         flights: what makes them, for this process.
+        looking_up: surrounds many look-ups in a row, between which nothing else is done.
         tally: what was counted, once the task has ended; the task may add to it.
     """
 
     endpoints: Mapping[str, Complete]
     flights: SingleFlight
+    looking_up: Callable[[], AbstractContextManager[None]]
     tally: CallTally
 
 
@@ -74,6 +81,8 @@ class WorkerRuntime:
         self._lines = {e.name: EndpointLine(e, plan.quota) for e in plan.endpoints}
         self._at_once = sum(map(_inputs_at_once, plan.endpoints))
         self._index: AnswerIndex | None = None
+        self._neighbours: SharedCache | None = None
+        self._claims: Claims | None = None
         self._earlier: list[CallTally] = []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -92,7 +101,8 @@ class WorkerRuntime:
             spending: what the task may spend; None where nothing limits that.
         """
         task = self.run(self._begun(responses_version, spool, spending))
-        calls = TaskCalls(task.endpoints, self._flights, CallTally())
+        looking_up = nullcontext if self._index is None else self._index.reading
+        calls = TaskCalls(task.endpoints, self._flights, looking_up, CallTally())
         try:
             yield calls
         finally:
@@ -107,6 +117,8 @@ class WorkerRuntime:
         await self._flights.drain(0.0)
         for line in self._lines.values():
             await line.close()
+        if self._neighbours is not None:
+            self._neighbours.close()
         if self._index is not None:
             self._index.close()
 
@@ -115,12 +127,13 @@ class WorkerRuntime:
     ) -> _Task:
         if self._plan.policy is not CachePolicy.OFF:
             self._refresh(responses_version)
+        claims = self._claims = self._claims or self._claiming(spool.parent)
         spooled = {k: a.response for k, a in newest_of_each_key(read_spool(spool)).items()}
         tally, written = CallTally(), TaskSpool(spool)
         purse = Purse(spending.shares, self._at_once) if spending and spending.shares else None
 
         def cached(endpoint: EndpointPlan) -> Complete:
-            complete = self._lines[endpoint.name].calls(tally)
+            complete = self._lines[endpoint.name].calls(tally, claims)
             if purse is not None and spending is not None:
                 complete = _affordable(complete, purse, spending.prices)
             complete = with_cache(
@@ -131,6 +144,7 @@ class WorkerRuntime:
                 freshness=self._plan.freshness,
                 observe=tally.observer(endpoint.name),
                 flights=self._flights,
+                share=unshared if claims is None else claims.share(endpoint.request_timeout_s),
             )
             return tally.settled(complete)
 
@@ -157,6 +171,18 @@ class WorkerRuntime:
         if self._index is None:
             self._index = AnswerIndex(Path(self._plan.index_path), self._plan.responses_uri)
         self._index.refresh(responses_version)
+
+    def _claiming(self, spool: Path) -> Claims | None:
+        """What spares jobs on one cache from asking the same; where this one's answers are kept."""
+        if self._index is None or self._plan.policy not in _KEEPING:
+            return None
+        self._neighbours = SharedCache(Path(self._plan.responses_uri), spool, self._index)
+        freshness = self._plan.freshness or Freshness()
+        return Claims(
+            self._neighbours,
+            lambda answer: freshness.holds(answer.created_ms, time.time_ns() // 1_000_000),
+            asyncio.sleep,
+        )
 
     def _lookup(self, spooled: Mapping[str, Response]) -> Lookup:
         index = self._index

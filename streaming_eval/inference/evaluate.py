@@ -6,12 +6,12 @@ value, and one slow call never holds up another model's scores.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streaming_eval.inference.asking_scorers import Asked, Embedder, Judge
+from streaming_eval.inference.calls.eager import results, started
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.model_call import ModelCall, key_or_none
 from streaming_eval.records import OTHER, Response, Sample, Score
@@ -106,9 +106,9 @@ async def _together(
     jobs: Sequence[Coroutine[Any, Any, list[SampleScore]]],
 ) -> list[list[SampleScore]]:
     """The results of all jobs; the last one runs in the caller's task, which spares a task."""
-    tasks = [asyncio.ensure_future(job) for job in jobs[:-1]]
+    begun = [started(job) for job in jobs[:-1]]
     last = [await job for job in jobs[-1:]]
-    return [*(await asyncio.gather(*tasks)), *last] if tasks else last
+    return [*(await results(begun)), *last] if begun else last
 
 
 async def _candidate_scores(

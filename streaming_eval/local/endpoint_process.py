@@ -37,6 +37,8 @@ class RecordedEndpoint:
         api_key: what clients must send, each API in its own header; None lets everybody in.
         port: None takes a free one.
         directory: where its own output goes; a temporary one when None.
+        processes: that serve; more than one where one core is not enough, with neither chance nor a
+            rate limit in the behaviour, which cannot be changed then.
     """
 
     def __init__(
@@ -48,12 +50,13 @@ class RecordedEndpoint:
         api_key: str | None = None,
         port: int | None = None,
         directory: Path | None = None,
+        processes: int = 1,
     ) -> None:
         self._behaviour = behaviour or Behaviour()
         self._call_log = call_log
         self._synthetic = synthetic
         self._api_key = api_key
-        self._directory = directory
+        self._directory, self._processes = directory, processes
         self._scratch: TemporaryDirectory[str] | None = None
         self._process: ServerProcess | None = None
         self.port = port
@@ -141,6 +144,7 @@ class RecordedEndpoint:
 
     def _command(self, wheel: Path, directory: Path) -> list[str]:
         command = [sys.executable, "-m", _MODULE, f"--port={self.port}", f"--wheel={wheel}"]
+        command.append(f"--processes={self._processes}")
         command += [f"--set={name}={value}" for name, value in asdict(self._behaviour).items()]
         if self._call_log is not None:
             command.append(f"--call-log={self._call_log.absolute()}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -35,11 +34,21 @@ class EndpointRoutes:
     `GET /control`, with all of them. `GET /stats` tells the calls so far by status (0 is a reset
     connection), how many replies take time: now, and at most so far, and how long each client
     waited that went away without its reply.
+
+    Of several processes any may get a request. They count calls together; the rest of the stats
+    is not told then, and the behaviour cannot be changed.
+
+    Args:
+        api: gives the replies.
+        in_flight: of this process.
+        pid: of the server; of the first one where there are several processes.
+        alone: whether this process is the only one.
     """
 
-    def __init__(self, api: ModelApi, in_flight: InFlight) -> None:
+    def __init__(self, api: ModelApi, in_flight: InFlight, pid: int, *, alone: bool = True) -> None:
         self._api = api
         self._in_flight = in_flight
+        self._pid, self._alone = pid, alone
         self._routes: dict[tuple[str, str], Route] = {
             ("POST", "/v1/chat/completions"): partial(api.complete, OPENAI_CHAT),
             ("POST", "/v1/completions"): partial(api.complete, OPENAI_COMPLETIONS),
@@ -66,7 +75,7 @@ class EndpointRoutes:
         return Reply(reply.status, reply.body, headers={"Allow": ", ".join(allowed)})
 
     def _health(self, head: Head, body: bytes) -> Reply:
-        return _ok({"status": "ok", "pid": os.getpid()})
+        return _ok({"status": "ok", "pid": self._pid})
 
     def _models(self, head: Head, body: bytes) -> Reply:
         if not self._api.authorised(OPENAI_CHAT, head):
@@ -83,20 +92,26 @@ class EndpointRoutes:
         return _ok({"object": "list", "data": models})
 
     def _stats(self, head: Head, body: bytes) -> Reply:
-        return _ok(
-            {
-                "calls": self._api.by_status.total(),
-                "by_status": {str(s): n for s, n in sorted(self._api.by_status.items())},
-                "in_flight": self._in_flight.now,
-                "max_in_flight": self._in_flight.most,
-                "given_up_after_s": self._in_flight.given_up_after_s,
-            }
-        )
+        by_status = self._api.calls.by_status()
+        calls = {
+            "calls": sum(by_status.values()),
+            "by_status": {str(s): n for s, n in by_status.items()},
+        }
+        if not self._alone:
+            return _ok(calls)
+        waiting = {
+            "in_flight": self._in_flight.now,
+            "max_in_flight": self._in_flight.most,
+            "given_up_after_s": self._in_flight.given_up_after_s,
+        }
+        return _ok(calls | waiting)
 
     def _behaviour(self, head: Head, body: bytes) -> Reply:
         return _ok(asdict(self._api.behaviour))
 
     def _change_behaviour(self, head: Head, body: bytes) -> Reply:
+        if not self._alone:
+            return _refused(HTTPStatus.CONFLICT, "several processes serve; restart them instead")
         try:
             values = orjson.loads(body)
             if not isinstance(values, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from streaming_eval.local.fates import Fates
 from streaming_eval.local.faulty_reply import spoil
 from streaming_eval.local.http_message import Head, Reply
 from streaming_eval.local.rate_limit import RateLimit
+from streaming_eval.local.shared_counts import SharedCounts
 from streaming_eval.local.wire_format import WireFormat
 
 _CONNECTION_RESET = 0
@@ -44,6 +44,7 @@ class ModelApi:
         log: where each call is written down; None keeps no log.
         api_key: what clients must send; None lets everybody in.
         steady_s: the clock of the rate limit.
+        calls: by status, kept with other processes where there are any.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class ModelApi:
         log: CallLog | None = None,
         api_key: str | None = None,
         steady_s: Callable[[], float] = time.monotonic,
+        calls: SharedCounts | None = None,
     ) -> None:
         self._book = book
         self._log = log
         self._api_key = api_key
         self._steady_s = steady_s
-        self.by_status: Counter[int] = Counter()
+        self.calls = calls or SharedCounts()
         self.set_behaviour(behaviour)
 
     def set_behaviour(self, behaviour: Behaviour) -> None:
@@ -82,7 +84,7 @@ class ModelApi:
         parsed = _json(body)
         digest = body_sha256(body, parsed)
         outcome = self._outcome(wire, head, parsed, digest)
-        self.by_status[outcome.status] += 1
+        self.calls.count(outcome.status)
         if self._log is not None:
             self._log.write(outcome.model, digest, outcome.status, outcome.fault)
         return outcome.reply

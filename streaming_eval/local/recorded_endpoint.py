@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -26,33 +27,47 @@ from pathlib import Path
 import orjson
 import uvloop
 
-from streaming_eval.errors import StreamingEvalError
+from streaming_eval.errors import SettingsError, StreamingEvalError
 from streaming_eval.local.answers import AnswerBook
 from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.call_log import CallLog
 from streaming_eval.local.endpoint_routes import EndpointRoutes
+from streaming_eval.local.forked import forked
 from streaming_eval.local.http_connection import Connection, InFlight
 from streaming_eval.local.model_api import ModelApi
 from streaming_eval.local.questions import load_questions
+from streaming_eval.local.shared_counts import SharedCounts
 
 _HOST = "127.0.0.1"
 _BACKLOG = 4_096
 
 
-async def serve(api: ModelApi, port: int) -> None:
-    """Serves until SIGTERM or SIGINT; a port of 0 takes a free one."""
+async def serve(api: ModelApi, port: int, pid: int, *, alone: bool) -> None:
+    """Serves until SIGTERM or SIGINT; a port of 0 takes a free one.
+
+    Args:
+        api: gives the replies.
+        port: shared with the other processes, among which Linux divides the connections.
+        pid: of the first process.
+        alone: whether there are no others.
+    """
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     in_flight = InFlight()
-    routes = EndpointRoutes(api, in_flight)
+    routes = EndpointRoutes(api, in_flight, pid, alone=alone)
     server = await loop.create_server(
-        lambda: Connection(routes.handle, in_flight), _HOST, port, backlog=_BACKLOG
+        lambda: Connection(routes.handle, in_flight),
+        _HOST,
+        port,
+        backlog=_BACKLOG,
+        reuse_port=not alone,
     )
-    bound = server.sockets[0].getsockname()[1]
-    sys.stdout.buffer.write(orjson.dumps({"port": bound}) + b"\n")
-    sys.stdout.flush()
+    if os.getpid() == pid:
+        bound = server.sockets[0].getsockname()[1]
+        sys.stdout.buffer.write(orjson.dumps({"port": bound}) + b"\n")
+        sys.stdout.flush()
     await stopped.wait()
     server.close()
 
@@ -61,21 +76,44 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the server as its command line says; the exit status is 2 when it cannot start."""
     options = _parser().parse_args(arguments)
     try:
-        uvloop.run(serve(_model_api(options), options.port))
+        _check_processes(options)
+        calls = SharedCounts(options.processes)
+        api, pid, alone = _model_api(options, calls), os.getpid(), options.processes == 1
+
+        def other(number: int) -> None:
+            calls.join(number)
+            uvloop.run(serve(api, options.port, pid, alone=alone))
+
+        with forked(options.processes, other):
+            uvloop.run(serve(api, options.port, pid, alone=alone))
     except (StreamingEvalError, OSError) as error:
         sys.stderr.write(f"recorded endpoint: {error}\n")
         return 2
     return 0
 
 
-def _model_api(options: argparse.Namespace) -> ModelApi:
+def _check_processes(options: argparse.Namespace) -> None:
+    """Several processes have no calls and no limit in common, so that neither may matter."""
+    behaviour = _behaviour(options)
+    if options.processes > 1 and (behaviour.random or behaviour.requests_per_minute):
+        raise SettingsError("several processes have neither chance nor a rate limit")
+    if options.processes > 1 and not options.port:
+        raise SettingsError("several processes need a port that is given")
+
+
+def _behaviour(options: argparse.Namespace) -> Behaviour:
+    return Behaviour().changed(dict(map(_assignment, options.set)))
+
+
+def _model_api(options: argparse.Namespace, calls: SharedCounts) -> ModelApi:
     book = AnswerBook(load_questions(options.wheel), synthetic=options.synthetic)
     gc.freeze()  # the book never becomes garbage, so collections need not walk it
     return ModelApi(
         book,
-        Behaviour().changed(dict(map(_assignment, options.set))),
+        _behaviour(options),
         log=CallLog(options.call_log) if options.call_log else None,
         api_key=options.api_key_file.read_text().strip() if options.api_key_file else None,
+        calls=calls,
     )
 
 
@@ -96,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="recorded_endpoint", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
+    parser.add_argument("--processes", type=int, default=1, help="that serve, at fixed latency")
     parser.add_argument("--wheel", type=Path, help="the openfactcheck wheel, else fetched")
     parser.add_argument("--call-log", type=Path, help="append one JSON line per call to this file")
     parser.add_argument("--synthetic", action="store_true", help="make up what was not recorded")

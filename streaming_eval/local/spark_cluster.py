@@ -110,12 +110,12 @@ class SparkCluster:
         return process
 
     def _alive_workers(self) -> int | None:
-        """How many workers have registered; None while the master does not answer."""
+        """How many workers have registered; None while the master does not say."""
         try:
             page = f"http://{LOOPBACK}:{self._ui_port}/json/"
             with urllib.request.urlopen(page, timeout=_QUERY_LIMIT_S) as reply:
                 return int(orjson.loads(reply.read())["aliveworkers"])
-        except OSError:
+        except (OSError, orjson.JSONDecodeError):  # its first pages come before it is ready
             return None
-        except (orjson.JSONDecodeError, KeyError) as error:
-            raise EnvironmentProblem(f"the Spark master says what it never said: {error}") from None
+        except KeyError as error:
+            raise EnvironmentProblem(f"the Spark master says nothing of {error}") from None

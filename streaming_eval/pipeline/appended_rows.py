@@ -21,6 +21,7 @@ from pyspark.sql.types import StructType
 
 from streaming_eval.adapters.delta_log import NOTHING_READ, DataFile, DeltaLog
 from streaming_eval.errors import StorageError
+from streaming_eval.pipeline.worker_life import worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 
 Transform = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -54,12 +55,14 @@ class AppendedRows:
         schema: of the stream's rows, as Spark's DDL.
         max_rows: of each table, per micro-batch.
         tasks: how many share a micro-batch's rows of a table.
+        worker_silence_s: see `worker_life`.
     """
 
     feeds: tuple[Feed, ...]
     schema: str
     max_rows: int
     tasks: int
+    worker_silence_s: float
 
 
 def appended_rows(spark: SparkSession, plan: AppendedRows) -> DataFrame:
@@ -116,6 +119,7 @@ class AppendedRowsReader(DataSourceStreamReader):
 
     def read(self, partition: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - as in pyspark
         spare_the_collector()
+        worker_life(self._plan.worker_silence_s)
         feed = self._plan.feeds[partition.feed]
         for batches in _chunks(_batches(feed, partition.paths), _ROWS_AT_ONCE):
             yield from feed.transform(batches)

@@ -37,7 +37,10 @@ def rows_of(spark: SparkSession, tables: Tables, plan: MonitorPlan, tasks: int) 
     """
     scores = Feed("scores", Path(tables.uri("scores")), READ, partial(_counts, layout=plan.layout))
     decisions = Feed("decisions", Path(tables.uri("decisions")), READ_DECISIONS, decision_rows)
-    return appended_rows(spark, AppendedRows((scores, decisions), _ROWS, _ROWS_PER_TRIGGER, tasks))
+    feeds = (scores, decisions)
+    return appended_rows(
+        spark, AppendedRows(feeds, _ROWS, _ROWS_PER_TRIGGER, tasks, plan.worker_silence_s)
+    )
 
 
 def _counts(batches: Iterable[pa.RecordBatch], layout: SeriesLayout) -> Iterator[pa.RecordBatch]:

@@ -44,6 +44,7 @@ class MonitorPlan:
         paired: (scorer label, candidate, other) to the plan of a paired series, where the other is
             a candidate or `production`.
         scales: scorer label to the scale of its own series.
+        worker_silence_s: see `worker_life`.
         mixes: segment name to the plan of its mix.
     """
 
@@ -52,6 +53,7 @@ class MonitorPlan:
     paired: Mapping[tuple[str, str, str], SeriesPlan]
     scales: Mapping[str, Scale]
     allowed_lateness_ms: int
+    worker_silence_s: float
     mixes: Mapping[str, SeriesPlan] = field(default_factory=dict)
 
     def watches(self, key: SeriesKey) -> bool:
@@ -152,6 +154,7 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         },
         scales=scales,
         allowed_lateness_ms=settings.monitor.allowed_lateness,
+        worker_silence_s=settings.spark.worker_silence / 1_000,
         mixes={name: _mix_plan(settings, mix) for name, mix in layout.mixes.items()},
     )
 

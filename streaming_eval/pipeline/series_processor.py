@@ -21,6 +21,7 @@ from streaming_eval.pipeline.decision_stream import DECISION
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import MISSING
 from streaming_eval.pipeline.series_report import SeriesReport, report
+from streaming_eval.pipeline.worker_life import worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import SeriesKey
 
@@ -50,6 +51,7 @@ class SeriesProcessor(StatefulProcessor):
 
     def init(self, handle: StatefulProcessorHandle) -> None:
         spare_the_collector()
+        worker_life(self._plan.worker_silence_s)
         self._handle = handle
         self._state: ValueState = handle.getValueState(STATE_NAME, STATE.schema)
 

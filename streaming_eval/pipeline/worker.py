@@ -17,18 +17,22 @@ from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
+from pyspark import TaskContext
 
+from streaming_eval.adapters.attempt_turn import AttemptTurn
 from streaming_eval.adapters.worker_runtime import RuntimePlan, TaskCalls, runtime_for
 from streaming_eval.errors import RecordError
 from streaming_eval.formats.limits import Limits
 from streaming_eval.formats.native import parse
 from streaming_eval.inference.calls.batch_deadline import BatchLimits, batch_deadline
+from streaming_eval.inference.calls.eager import results, started
 from streaming_eval.inference.evaluate import EvaluationPlan, SampleScore, evaluate
 from streaming_eval.inference.spending.books import BatchSpending
 from streaming_eval.inference.spending.sampling import Draw, draw
 from streaming_eval.pipeline.clusters import ClusterBy, cluster_of
 from streaming_eval.pipeline.score_rows import Evaluated, dead_letters_table, scores_table
 from streaming_eval.pipeline.unfinished import OWN_RATE, RECORD_COLUMNS, failures, unfinished_table
+from streaming_eval.pipeline.worker_life import LifeLimits, worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import DeadLetter, KafkaRecord, Sample
 
@@ -46,6 +50,7 @@ class ScorePlan:
     limits: Limits
     allowed_clock_skew_ms: int
     batches: BatchLimits
+    life: LifeLimits
     clusters: ClusterBy = ClusterBy.NOTHING
 
 
@@ -74,9 +79,12 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         if not given:
             return
         spare_the_collector()
+        life = worker_life(plan.life.silence_s)
         runtime = runtime_for(plan.runtime)
+        turn = AttemptTurn(context.spool, _task_number())
         task = runtime.task(context.responses_version, context.spool, context.spending)
-        with task as calls, _no_collection():
+        with turn, life.working(plan.life.work_s), task as calls, _no_collection():
+            turn.confirm()
             draws = _Draws(plan.evaluation, context.spending)
             evaluated, letters = runtime.run(_evaluate_all(given, plan, draws, calls))
             calls.tally.add("samples", "", "unscored", sum(not e.scores for e in evaluated))
@@ -85,6 +93,11 @@ def evaluate_partition(plan: ScorePlan, context: BatchContext) -> Mapper:
         yield _blob("calls", calls.tally.table())
 
     return run
+
+
+def _task_number() -> int:
+    task = TaskContext.get()
+    return 0 if task is None else task.partitionId()  # without Spark there is one
 
 
 @contextmanager
@@ -121,21 +134,22 @@ async def _evaluate_all(
     """Parses and evaluates; the first requests are under way while later records are parsed."""
     letters: list[DeadLetter] = []
     parsed: list[tuple[KafkaRecord, Sample, Draw]] = []
-    tasks: list[asyncio.Task[list[SampleScore]]] = []
+    begun: list[asyncio.Future[list[SampleScore]] | list[SampleScore]] = []
     newest_ms = _now_ms() + plan.allowed_clock_skew_ms
     async with batch_deadline(calls.flights, plan.batches, asyncio.sleep):
-        for number, (record, own_rate) in enumerate(given):
-            if number % _PARSED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            try:
-                sample = _clamped(parse(record.value, plan.limits), newest_ms)
-            except RecordError as error:
-                letters.append(DeadLetter(record, error.reason, error.message))
-                continue
-            drawn = draws.at(own_rate)
-            parsed.append((record, sample, drawn))
-            tasks.append(asyncio.ensure_future(evaluate(*drawn.prepared(sample), calls.endpoints)))
-        scores = await asyncio.gather(*tasks)
+        for start in range(0, len(given), _PARSED_AT_ONCE):
+            with calls.looking_up():
+                for record, own_rate in given[start : start + _PARSED_AT_ONCE]:
+                    try:
+                        sample = _clamped(parse(record.value, plan.limits), newest_ms)
+                    except RecordError as error:
+                        letters.append(DeadLetter(record, error.reason, error.message))
+                        continue
+                    drawn = draws.at(own_rate)
+                    parsed.append((record, sample, drawn))
+                    begun.append(started(evaluate(*drawn.prepared(sample), calls.endpoints)))
+            await asyncio.sleep(0)
+        scores = await results(begun)
     return [
         Evaluated(
             record, sample, rows, _weights(sample, rows, drawn), cluster_of(sample, plan.clusters)

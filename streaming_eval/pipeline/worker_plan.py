@@ -15,7 +15,10 @@ from streaming_eval.pipeline.batch_plan import batch_limits
 from streaming_eval.pipeline.clusters import ClusterBy
 from streaming_eval.pipeline.endpoint_plans import endpoint_plan
 from streaming_eval.pipeline.worker import ScorePlan
+from streaming_eval.pipeline.worker_life import LifeLimits
 from streaming_eval.settings import CacheSettings, LimitSettings, Settings
+
+_BESIDE_CALLS_S = 600.0  # the index of a large cache is built, records are parsed, rows are made
 
 
 def score_plan(settings: Settings, evaluation: EvaluationPlan, runtime: RuntimePlan) -> ScorePlan:
@@ -27,6 +30,7 @@ def score_plan(settings: Settings, evaluation: EvaluationPlan, runtime: RuntimeP
         allowed_clock_skew_ms=settings.limits.allowed_clock_skew,
         batches=batch_limits(settings),
         clusters=ClusterBy(settings.monitor.clusters),
+        life=_life_limits(settings),
     )
 
 
@@ -57,6 +61,14 @@ def freshness(cache: CacheSettings, now_ms: Callable[[], int]) -> Freshness:
     """Which stored answers count; those of a refresh that begins now, if that is the policy."""
     since_ms = now_ms() if CachePolicy(cache.policy) is CachePolicy.REFRESH else None
     return Freshness(cache.max_age, since_ms, cache.serve_stale)
+
+
+def _life_limits(settings: Settings) -> LifeLimits:
+    """A part of a batch ends at the batch's deadline, but for what comes before and after calls."""
+    return LifeLimits(
+        silence_s=settings.spark.worker_silence / 1_000,
+        work_s=settings.batches.deadline / 1_000 + _BESIDE_CALLS_S,
+    )
 
 
 def _limits(limits: LimitSettings) -> Limits:

@@ -52,7 +52,7 @@ class Workers:
             spool: names the batch among all that have answers in the spool.
             spending: what may be spent.
         """
-        version, directory = self._tables.version("responses"), self._answers.directory(spool)
+        version, directory = self._tables.version("responses"), self._answers.opened(spool)
         context = BatchContext(batch_id, version, directory, spending)
         mapper = evaluate_partition(self._plan, context)
         tables = _unpacked(evaluated(records, mapper, self._partitions).toArrow())

@@ -40,6 +40,11 @@ class SparkSettings(Section):
         "workers on other hosts need one that they can reach",
     )
     ui: bool = Field(default=False, description="whether Spark's web interface is started")
+    worker_silence: DurationMs = Field(
+        default=milliseconds("1m"),
+        description="a Python worker that gives no sign of life for so long is killed, and its "
+        "task is tried again; Linux only",
+    )
     trigger: DurationMs = Field(
         default=milliseconds("200ms"), description="time between batch starts, at least"
     )

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, digamma
 
 from streaming_eval.stats.interval import Interval
-from streaming_eval.stats.levels import Floats
+from streaming_eval.stats.levels import Floats, mean
 
 # Weight of each beta distribution, by where it is tightest as a multiple of `expected_n`.
-SPREAD = ((0.05, 0.25), (1.0, 0.6), (20.0, 0.15))
+SPREAD = ((0.06, 0.25), (2.0, 0.75))
 _MOST_STEPS = 60
 _CLOSE = 1e-5  # a step of this share of the limit's distance errs by its square, some 1e-10
 _LOG_LEAST = -690.0  # a limit below exp of this is given as 0
@@ -26,10 +26,10 @@ class BetaBinomial:
     """Limits for a pass rate that hold at every n at once with probability 1 - alpha.
 
     Against the rate p, the ratio (q/p)^passes ((1-q)/(1-p))^fails is a martingale for every q, and
-    so is its mean over q from beta(s p, s (1 - p)), which has a closed form. Three strengths s are
-    averaged, so that few, the expected number, and many scores are all served; the interval holds
-    every p whose average has not reached 1 / alpha (Ville 1939, Etude critique de la notion de
-    collectif). No guess of the rate is needed, since the distributions move with p.
+    so is its mean over q from beta(s p, s (1 - p)), which has a closed form. Two strengths s are
+    averaged, so that few scores and the expected number and beyond are all served; the interval
+    holds every p whose average has not reached 1 / alpha (Ville 1939, Etude critique de la notion
+    de collectif). No guess of the rate is needed, since the distributions move with p.
 
     The log of each average is a sum of terms log(s + i/p) and log(s + i/(1-p)), i < n, so it is
     convex in p and in log p: the set is an interval.
@@ -64,7 +64,9 @@ class BetaBinomial:
         if n_at.ndim != 2 or n_at.shape[1] != 2 or (n_at < 0).any():
             raise ValueError("counts must be a table of numbers >= 0: fails and passes")
         fails, passes = n_at.T
-        return self._lower(passes, fails), 1.0 - self._lower(fails, passes)
+        lower, upper = self._lower(passes, fails), 1.0 - self._lower(fails, passes)
+        seen = mean(n_at)  # of huge counts, both limits are the rate itself up to rounding
+        return np.fmin(lower, seen), np.fmax(upper, seen)
 
     def interval(self, counts: ArrayLike) -> Interval:
         """The limits for one row of counts, fails and passes.
@@ -96,7 +98,8 @@ class BetaBinomial:
         return strengths
 
     def _log_weights(self) -> Floats:
-        return np.log(np.array([weight for _, weight in self.spread]))
+        log_weights: Floats = np.log(np.array([weight for _, weight in self.spread]))
+        return log_weights
 
     def _lower(self, passes: Floats, fails: Floats) -> Floats:
         """Per row, the largest rate below the one seen that is refuted, 0 where none is."""

@@ -52,7 +52,7 @@ class Limit:
         """Counts [..., 2] of scores beyond the limit and within it: the levels of a pass rate.
 
         Args:
-            buckets: bucket indices [K], in the order of the values, in any order of their own.
+            buckets: bucket indices [K], larger ones for larger values; they need not be sorted.
             counts: scores per bucket [..., K].
 
         >>> Limit(bucket=7, kept=0.95).pass_fail([6, 7, 8], [10, 5, 3]).tolist()

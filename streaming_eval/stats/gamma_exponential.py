@@ -49,7 +49,9 @@ class GammaExponential:
         table = _table(self)
         place = np.ceil(np.log(np.maximum(v, _LEAST) / _LEAST) / log(_RATIO) - 1e-9)
         known = place < len(table)
-        return np.where(known, table[np.where(known, place, 0).astype(np.int64)], np.inf)
+        found = table[np.where(known, place, 0).astype(np.int64)]
+        height: Floats = np.where(known, found, np.inf)
+        return height
 
     def log_mixture(self, sums: ArrayLike, squares: ArrayLike) -> Floats:
         """Log of the averaged supermartingale at a sum >= 0 and its squared deviations."""
@@ -80,4 +82,5 @@ def _table(boundary: GammaExponential) -> Floats:
         middle = (low + high) / 2.0
         short = boundary.log_mixture(middle, v) < goal
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return high
+    heights: Floats = high
+    return heights

@@ -70,7 +70,8 @@ class MixtureBet:
         lower = lower_limits(n_at, grid, self._log_prior(self.mean_guess), goal)
         turned = _turned(n_at, grid)
         upper = 1.0 - lower_limits(turned, grid, self._log_prior(1.0 - self.mean_guess), goal)
-        return lower, upper
+        seen = grid.mean(n_at)  # of huge counts, both limits are the mean itself up to rounding
+        return np.fmin(lower, seen), np.fmax(upper, seen)
 
     def interval(self, counts: ArrayLike, grid: Grid | None = None) -> Interval:
         """The limits for one row of counts [cells].
@@ -94,11 +95,21 @@ class MixtureBet:
             means: one per row, in (0, 1).
             grid: as for `intervals`.
         """
+        more, less = self.sides(counts, grid)
+        m = np.broadcast_to(np.asarray(means, np.float64), len(more.counts))
+        return more.log_wealth(np.log(m))[0], less.log_wealth(np.log1p(-m))[0]
+
+    def sides(self, counts: ArrayLike, grid: Grid | None = None) -> tuple[Side, Side]:
+        """Counts as seen by the bets "more than m", and by "less than m": more than 1 - m, turned.
+
+        Args:
+            counts: [k, cells], >= 0.
+            grid: as for `intervals`.
+        """
         n_at, grid = _table(counts, grid)
-        m = np.broadcast_to(np.asarray(means, np.float64), len(n_at))
         more = Side.of(n_at, grid, self._log_prior(self.mean_guess))
         less = Side.of(_turned(n_at, grid), grid, self._log_prior(1.0 - self.mean_guess))
-        return more.log_wealth(np.log(m))[0], less.log_wealth(np.log1p(-m))[0]
+        return more, less
 
     def _log_prior(self, scale: float) -> Floats:
         """Log weight of each bet: Gaussian in the stake, scaled for `expected_n`, over a floor.

@@ -120,7 +120,8 @@ def _first_guess(counts: Floats, grid: Grid, log_prior: Floats, goal: float) -> 
     gaps = (grid.values - average[:, None]) * grid.weights
     spread = np.sqrt((counts * gaps**2).sum(axis=1)) / (total * average)
     log_mean: Floats = np.log(average)
-    return log_mean - np.minimum(1.2 * np.sqrt(2.0 * goal) * spread, 3.0)
+    guess: Floats = log_mean - np.minimum(1.2 * np.sqrt(2.0 * goal) * spread, 3.0)
+    return guess
 
 
 def _coarsened(counts: Floats, grid: Grid, coarse: Grid) -> Floats:
@@ -128,4 +129,5 @@ def _coarsened(counts: Floats, grid: Grid, coarse: Grid) -> Floats:
     steps = np.arange(grid.levels)[:, None] / _COARSER - np.arange(coarse.levels)
     parts = np.maximum(1.0 - np.abs(steps), 0.0)
     by_share = counts.reshape(-1, len(grid.shares), grid.levels)
-    return np.einsum("ksl,lc->ksc", by_share, parts).reshape(len(counts), -1)
+    coarsened: Floats = np.einsum("ksl,lc->ksc", by_share, parts).reshape(len(counts), -1)
+    return coarsened

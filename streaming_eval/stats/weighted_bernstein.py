@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,8 +19,8 @@ _WEIGHTS_VARIANCE = 0.05  # guess for shares of the largest weight; a bad one co
 class WeightedDeviations:
     """Tallies of closed panes: of u (v - center) + center, which is on [0, 1], and of u."""
 
-    scores: Deviations = Deviations()
-    weights: Deviations = Deviations()
+    scores: Deviations = field(default_factory=Deviations)
+    weights: Deviations = field(default_factory=Deviations)
 
     def close(self, counts: ArrayLike, grid: Grid, center: float) -> WeightedDeviations:
         """These panes and the next one, from its counts per cell."""

@@ -27,6 +27,16 @@ def test_many_keys_are_looked_up_at_once(responses: Responses, opened: Open) -> 
     assert index.lookup([]) == {}
 
 
+def test_look_ups_in_a_row_find_what_single_ones_find(responses: Responses, opened: Open) -> None:
+    index, other = refreshed(opened(), responses.append(range(3))), opened()
+    with index.reading():
+        found = [index.get(key(n)) for n in range(4)]
+        refreshed(other, responses.append([3]))  # a second process is not in the way
+    assert found == [expected(0), expected(1), expected(2), None]
+    refreshed(index, responses.append([4]))
+    assert [index.get(key(n)) for n in (3, 4)] == [expected(3), expected(4)]
+
+
 def test_an_empty_table_knows_nothing(responses: Responses, opened: Open) -> None:
     assert refreshed(opened(), responses.version).get(key(1)) is None
 

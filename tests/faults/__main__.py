@@ -21,6 +21,7 @@ from tests.faults.checks import Checks
 from tests.faults.fault_endpoint_errors import endpoint_errors
 from tests.faults.fault_hostile import hostile
 from tests.faults.fault_kill import kill
+from tests.faults.fault_memory import memory
 from tests.faults.fault_repeated_tasks import repeated_tasks
 from tests.faults.fault_replies import replies
 from tests.faults.fault_second_job import second_job
@@ -39,6 +40,7 @@ FAULTS: Mapping[str, Callable[[Site, Options, Checks], None]] = MappingProxyType
         "hostile": hostile,
         "workers": workers,
         "hanging-workers": hanging_workers,
+        "memory": memory,
         "endpoint-errors": endpoint_errors,
         "stuck": stuck,
         "replies": replies,

@@ -44,6 +44,13 @@ def check_scored_once(checks: Checks, place: Place, ids: Sequence[str]) -> None:
     checks.equal("dead letters", place.read("dead_letters").num_rows, 0)
 
 
+def check_none_failed(checks: Checks, place: Place) -> None:
+    """No call came to nothing for good."""
+    errors = place.read("scores").to_pylist()
+    failed = Counter(row["error"] for row in errors if row["status"] == "failed")
+    checks.equal("failed scores, by reason", dict(failed), {})
+
+
 def check_paid_once(
     checks: Checks, place: Place, *, in_flight: int, kills_ns: Sequence[int] = ()
 ) -> None:

@@ -1,4 +1,4 @@
-"""Python workers and executors of a real standalone cluster that die or stand still."""
+"""Python workers and executors of a real standalone cluster that die or stand still for ever."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from pathlib import Path
 from types import MappingProxyType
 
 from streaming_eval.local.endpoint_process import RecordedEndpoint
@@ -19,7 +19,7 @@ from tests.faults.compare import check_paid_once, check_scored_once
 from tests.faults.job import JobProcess
 from tests.faults.killing import IDLE
 from tests.faults.options import Options
-from tests.faults.processes import descendants, python_workers
+from tests.faults.processes import descendants, exists, has_kernel_timer, python_workers
 from tests.faults.progress import progress
 from tests.faults.site import Place, Site
 from tests.faults.topic import replayed, sample_ids
@@ -30,8 +30,8 @@ _LATENCY_MS = 100.0
 _ROUNDS = 3
 _LIMIT_S = 300.0
 _PAUSE_S = 3.0  # for the work to go on between two of them
-_TIMEOUT_S = 2.0
-_HANGS_S = 4.0  # beyond the time limit of a request, and the answers wait in the socket
+_SILENCE_S = 10.0
+_LATE_S = 3.0  # for the kernel and for us, on a busy machine
 
 Victims = Callable[[SparkCluster], list[int]]
 Harm = Callable[[int], None]
@@ -43,22 +43,32 @@ def workers(site: Site, options: Options, checks: Checks) -> None:
 
 
 def hanging_workers(site: Site, options: Options, checks: Checks) -> None:
-    """The same where workers stand still for a while and then go on."""
-    shorter = {"endpoints.recorded.request_timeout": f"{_TIMEOUT_S:g}s"}
-    _run(site, options, checks, _Scenario("hanging-workers", _PAUSES, shorter))
+    """The same where workers stand still and never go on: they end, and their tasks go on."""
+    scenario = _Scenario(
+        "hanging-workers",
+        _HANGS,
+        {"spark.worker_silence": f"{_SILENCE_S:g}s"},
+        gone_after_s=_SILENCE_S,
+    )
+    _run(site, options, checks, scenario)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scenario:
-    """Who is harmed and how, by name, and settings above the usual."""
+    """Who is harmed and how, by name, and settings above the usual.
+
+    Attributes:
+        gone_after_s: when the victims must be dead at the latest.
+    """
 
     name: str
     aims: Mapping[str, tuple[Victims, Harm]]
     settings: Mapping[str, object]
+    gone_after_s: float = 0.0
 
 
 def _run(site: Site, options: Options, checks: Checks, scenario: _Scenario) -> None:
-    name, aims = scenario.name, scenario.aims
+    name = scenario.name
     topic = site.topic(f"faults.{name}")
     samples = options.scaled(6_000)
     records = replayed(samples, name, seed=options.seed, step_ms=10, swap=False)
@@ -76,41 +86,61 @@ def _run(site: Site, options: Options, checks: Checks, scenario: _Scenario) -> N
         }
         place = site.place(name, topic, endpoint, settings)
         with place.job(IDLE) as job:
-            harms_ns = _harm_all(aims, cluster, place, endpoint, job, options)
+            harms = _harm_all(scenario, cluster, place, endpoint, job, options)
             checks.equal("exit code", job.wait(_LIMIT_S), 0)
-    checks.figure(f"{len(harms_ns)} times, {', '.join(aims)} in turn")
+    longest_s = max(harm.gone_after_s for harm in harms)
+    harms_ns = [harm.at_ns for harm in harms]
+    checks.figure(
+        f"{len(harms)} times, {', '.join(scenario.aims)} in turn; "
+        f"the last of them was gone after {longest_s:.1f} s at most"
+    )
+    checks.expect(
+        longest_s <= scenario.gone_after_s + _LATE_S,
+        f"some were not gone {scenario.gone_after_s:g} s after they were harmed",
+    )
     check_scored_once(checks, place, sample_ids(records))
     check_paid_once(checks, place, in_flight=_IN_FLIGHT, kills_ns=harms_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Harmed:
+    """When victims were harmed, epoch nanoseconds, and how long it took until all were dead."""
+
+    at_ns: int
+    gone_after_s: float
+
+
 def _harm_all(
-    aims: Mapping[str, tuple[Victims, Harm]],
+    scenario: _Scenario,
     cluster: SparkCluster,
     place: Place,
     endpoint: RecordedEndpoint,
     job: JobProcess,
     options: Options,
-) -> list[int]:
-    """Epoch nanoseconds of each time."""
-
+) -> list[_Harmed]:
     def calls_in_flight() -> bool:
         now = progress(place.root, endpoint)
         return now.score_done > done and now.in_flight > 0
 
-    harms_ns: list[int] = []
+    harms: list[_Harmed] = []
     done = -1
-    for aim, (victims, harm) in chain.from_iterable([aims.items()] * _ROUNDS):
+    for aim, (victims, harm) in chain.from_iterable([scenario.aims.items()] * _ROUNDS):
         wait_until(calls_in_flight, job, _LIMIT_S)
         done = progress(place.root, endpoint).score_done
         found = victims(cluster)
-        harms_ns.append(time.time_ns())
+        at_ns, began = time.time_ns(), time.monotonic()
         for pid in found:
             with suppress(ProcessLookupError):
                 harm(pid)
+        wait_until(partial(_all_gone, found), job, _LIMIT_S)
+        harms.append(_Harmed(at_ns, time.monotonic() - began))
+        options.say(f"{aim}: {len(found)}, after batch {done}, {harms[-1].gone_after_s:.1f} s")
         time.sleep(_PAUSE_S)
-        left = sum(Path(f"/proc/{pid}").exists() for pid in found)
-        options.say(f"{aim}: {len(found)} found, {left} left, after batch {done}")
-    return harms_ns
+    return harms
+
+
+def _all_gone(pids: list[int]) -> bool:
+    return not any(map(exists, pids))
 
 
 def _executor(cluster: SparkCluster) -> list[int]:
@@ -129,17 +159,17 @@ def _python_workers(cluster: SparkCluster) -> list[int]:
     return [pid for executor in _executor(cluster) for pid in python_workers(executor)]
 
 
+def _watched_workers(cluster: SparkCluster) -> list[int]:
+    """Those that have begun a task of ours: one that is just starting holds no switch yet."""
+    return [pid for pid in _python_workers(cluster) if has_kernel_timer(pid)]
+
+
 def _kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
 def _hang(pid: int) -> None:
-    """Stops it for longer than it waits for a reply."""
     os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(_HANGS_S)
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 _DEATHS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
@@ -148,6 +178,6 @@ _DEATHS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
         "one executor killed": (_executor, _kill),
     }
 )
-_PAUSES: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
-    {"the Python workers of one executor stopped": (_python_workers, _hang)}
+_HANGS: Mapping[str, tuple[Victims, Harm]] = MappingProxyType(
+    {"the Python workers of one executor stopped": (_watched_workers, _hang)}
 )

@@ -14,6 +14,19 @@ def python_workers(ancestor: int) -> list[int]:
     return sorted(pid for pid in daemons if _parent(pid) in daemons)
 
 
+def exists(pid: int) -> bool:
+    """Whether there is such a process, be it a dead one that nobody has waited for."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def has_kernel_timer(pid: int) -> bool:
+    """Whether a process has a timer that sends it a signal, such as a dead man's switch."""
+    try:
+        return "signal:" in Path(f"/proc/{pid}/timers").read_text()
+    except OSError:
+        return False
+
+
 def resident_bytes(pid: int) -> int:
     """Memory that a process has now; 0 when there is none."""
     return _status_bytes(pid, "VmRSS:")

@@ -1,13 +1,16 @@
 """The server as a process: its clients, its log, its end."""
 
 import asyncio
+import os
+import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from streaming_eval.errors import EnvironmentProblem
+from streaming_eval.errors import EnvironmentProblem, SettingsError
 from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.call_log import read_calls
 from streaming_eval.local.endpoint_process import RecordedEndpoint
@@ -70,3 +73,48 @@ def test_a_taken_port_is_reported_with_the_servers_own_words(
 ) -> None:
     with pytest.raises(EnvironmentProblem, match="address already in use"):
         RecordedEndpoint(port=shared_endpoint.port).start()
+
+
+async def test_several_processes_answer_on_one_port_and_count_together(tmp_path: Path) -> None:
+    log = tmp_path / "calls"
+    with RecordedEndpoint(synthetic=True, call_log=log, processes=2) as endpoint:
+        for _ in range(40):  # a connection each: Linux divides connections, not requests
+            async with aiohttp.ClientSession() as http:
+                await ask(http, endpoint, chat("x", "m"))
+        stats, children = endpoint.stats(), _children(endpoint.process.pid)
+        with pytest.raises(SettingsError, match="several processes"):
+            endpoint.control(latency_ms=1)
+    assert stats == {"calls": 40, "by_status": {"200": 40}}
+    assert len(read_calls(log)) == 40
+    assert len(children) == 1
+    assert not any(_stat(child) for child in children)
+
+
+def test_several_processes_die_with_a_server_that_is_killed() -> None:
+    with RecordedEndpoint(processes=2) as endpoint:
+        (child,) = _children(endpoint.process.pid)
+        os.kill(endpoint.process.pid, signal.SIGKILL)
+        ends_at = time.monotonic() + 10
+        while (stat := _stat(child)) and stat[0] != "Z" and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        assert not stat or stat[0] == "Z"
+
+
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(error_rate=0.1), Behaviour(requests_per_minute=60)]
+)
+def test_several_processes_leave_nothing_to_chance_and_have_no_limit(behaviour: Behaviour) -> None:
+    with pytest.raises(EnvironmentProblem, match="neither chance nor a rate limit"):
+        RecordedEndpoint(behaviour, processes=2).start()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and so on of a process; empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return []

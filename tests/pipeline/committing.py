@@ -36,6 +36,7 @@ from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.score_rows import dead_letters_table
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink, SinkLimits
 from streaming_eval.pipeline.worker import ScorePlan
+from streaming_eval.pipeline.worker_life import LifeLimits
 from streaming_eval.pipeline.workers import Workers
 from streaming_eval.records import DeadLetter, KafkaRecord
 from tests.pipeline.scored import score_row, score_table
@@ -47,6 +48,7 @@ PLAN = ScorePlan(
     Limits(1, 1, 1, 1),
     0,
     BatchLimits(60.0, 5.0, 0.0, 0.1, None),
+    LifeLimits(60.0, 600.0),
 )
 LIMITS = SinkLimits(
     1_000,

@@ -41,7 +41,9 @@ def append(root: Path, first: int, rows: int = 2) -> None:
 
 def reader(root: Path, max_rows: int = 100, tasks: int = 2) -> AppendedRowsReader:
     return AppendedRowsReader(
-        AppendedRows((Feed("table", root, ("n",), totals),), "numbers array<long>", max_rows, tasks)
+        AppendedRows(
+            (Feed("table", root, ("n",), totals),), "numbers array<long>", max_rows, tasks, 60.0
+        )
     )
 
 
@@ -113,7 +115,7 @@ def test_several_tables_are_one_stream_with_an_offset_each(root: Path, tmp_path:
     other = tmp_path / "other"
     DeltaTable.create(other, pa.schema([("n", pa.int64()), ("other", pa.string())]))
     feeds = tuple(Feed(name, at, ("n",), totals) for name, at in (("a", root), ("b", other)))
-    stream = AppendedRowsReader(AppendedRows(feeds, "numbers array<long>", 100, 1))
+    stream = AppendedRowsReader(AppendedRows(feeds, "numbers array<long>", 100, 1, 60.0))
     begin = stream.initialOffset()
     first = newest(stream, begin)
     assert first == {"a": 3, "b": 0}

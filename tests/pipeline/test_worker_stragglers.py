@@ -110,10 +110,16 @@ def test_a_batch_that_comes_before_the_answer_joins_the_call(
     others = [sample("d", "Four?"), sample("e", "Five?")]
     again = process.run([*others, BATCH[1]], batch_id=1)
     assert errors(again) == {"d": None, "e": None, "b": "batch_deadline"}
-    timer = threading.Timer(0.01, api.release, ("Late?",))
-    timer.start()
+    (runtime,) = worker_runtime._runtimes.values()
+
+    def release_once_joined() -> None:
+        until(lambda: any(runtime._flights.awaited()))
+        api.release("Late?")
+
+    helper = threading.Thread(target=release_once_joined)
+    helper.start()
     rows = process.run([BATCH[1]], batch_id=2)
-    timer.join()
+    helper.join()
     assert errors(rows) == {"b": None}
     assert [question for _, question in api.asked].count("Late?") == 1
     until(lambda: late_files(process))

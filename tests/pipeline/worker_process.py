@@ -23,6 +23,7 @@ from streaming_eval.inference.spending.books import BatchSpending
 from streaming_eval.pipeline.endpoint_plans import endpoint_plan
 from streaming_eval.pipeline.unfinished import OWN_RATE
 from streaming_eval.pipeline.worker import BatchContext, ScorePlan, evaluate_partition
+from streaming_eval.pipeline.worker_life import LifeLimits
 from streaming_eval.scoring import define
 from streaming_eval.settings import EndpointSettings
 
@@ -72,6 +73,7 @@ class Worker:
             Limits(10_000, 8, 100, 8),
             SKEW_MS,
             batches,
+            LifeLimits(silence_s=60.0, work_s=600.0),
         )
 
     def run(
@@ -90,7 +92,7 @@ class Worker:
             rates: the records' own sampling rates, where they have waited.
         """
         version = self.tables.version("responses")
-        context = BatchContext(batch_id, version, self.answers.directory(batch_id), spending)
+        context = BatchContext(batch_id, version, self.answers.opened(batch_id), spending)
         mapper = pickle.loads(pickle.dumps((self.plan, context)))
         half = len(values) // 2
         batches = [_records(values[:half], 0, rates), _records(values[half:], half, rates)]

@@ -4,7 +4,7 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import skew
@@ -16,6 +16,7 @@ VALUES = st.lists(st.floats(-1e4, 1e4, allow_subnormal=False), max_size=40)
 PLAIN = AsymptoticSequence(0.05, expected_n=1_000)
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_two_parts_together_are_the_whole(one: list[float], other: list[float]) -> None:
     merged, whole = Moments.of(one).merge(Moments.of(other)), Moments.of(one + other)
@@ -45,9 +46,11 @@ def test_values_that_are_none_are_refused() -> None:
 
 
 def test_half_the_width_is_that_of_a_published_example() -> None:
-    """GrowthBook, packages/stats/tests: sequential t-test with tuning parameter 1000 of 3000
-    against 3461 users: relative uplift 0.50336, standard deviation 0.33341, ci [-0.55844, 1.56516].
-    Its rho is a little off the best one: (-2 log a + log(1 - 2 log a)) / 1000."""
+    """GrowthBook's test of its sequential t-test, tuned for 1000, of 3000 against 3461 users.
+
+    Relative uplift 0.50336, standard deviation 0.33341, interval [-0.55844, 1.56516]. Its rho is a
+    little off the best one: (-2 log a + log(1 - 2 log a)) / 1000.
+    """
     odds = -2 * np.log(0.05)
     rho_squared = (odds + np.log1p(odds)) / 1_000
     n = 3_000 + 3_461

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from streaming_eval.stats.baseline import lower_bound, missing, share_bounds, upper_bound
+from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import level_values, mean
 from streaming_eval.stats.mixture_bet import MixtureBet
 from tests.stats.test_mixture_bet import evidence_above
@@ -66,6 +67,19 @@ def test_the_bounds_are_rarely_wrong_and_close_to_the_mean(shares: list[float]) 
     assert (upper < truth).mean() <= allowed
     assert (mean(counts) - lower).mean() <= 3.2 * error
     assert (upper - mean(counts)).mean() <= 3.2 * error
+
+
+def test_weighted_scores_bound_the_mean_of_the_traffic_not_of_the_sample() -> None:
+    """Half of the traffic passes at .65 and is sampled at a quarter: .80 in all, .89 unweighted."""
+    grid = Grid.weighted(2, most=4)
+    shares = np.zeros(grid.cells)
+    shares[:2], shares[-2:] = 0.8 * np.array([0.05, 0.95]), 0.2 * np.array([0.35, 0.65])
+    samples = np.random.default_rng(3).multinomial(4_000, shares, size=40)
+    lower = np.array([lower_bound(row, 0.05, grid) for row in samples])
+    upper = np.array([upper_bound(row, 0.05, grid) for row in samples])
+    assert (lower > 0.8).mean() <= 0.1
+    assert (upper < 0.8).mean() <= 0.1
+    assert (upper - lower).max() < 0.1
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=2, max_size=12).filter(any))

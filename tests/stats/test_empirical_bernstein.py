@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.stats.empirical_bernstein import Deviations, EmpiricalBernstein, PaneSums
@@ -25,6 +25,7 @@ def closed(panes: list[list[float]]) -> Deviations:
     return reduce(Deviations.close, map(pane, panes), Deviations())
 
 
+@settings(deadline=None)
 @given(PANES)
 def test_the_sum_is_of_squared_distances_from_what_was_predicted(panes: list[list[float]]) -> None:
     squares, before = 0.0, [0.5]
@@ -35,6 +36,7 @@ def test_the_sum_is_of_squared_distances_from_what_was_predicted(panes: list[lis
     assert closed(panes).n == len(before) - 1
 
 
+@settings(deadline=None)
 @given(st.lists(ON_GRID, max_size=60), st.randoms(), st.integers(0, 60))
 def test_order_and_batches_within_a_pane_change_nothing(
     scores: list[float], random: Random, cut: int
@@ -43,12 +45,14 @@ def test_order_and_batches_within_a_pane_change_nothing(
     assert pane(shuffled[:cut]).merge(pane(shuffled[cut:])) == pane(scores)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=65, max_size=65))
 def test_counts_of_levels_have_the_sums_of_their_scores(counts: list[int]) -> None:
     scores = np.repeat(level_values(65), counts).tolist()
     assert PaneSums.of(counts, level_values(65)) == pane(scores)
 
 
+@settings(deadline=None)
 @given(PANES)
 def test_panes_add_up(panes: list[list[float]]) -> None:
     parts, whole = [], Deviations()
@@ -65,6 +69,7 @@ def test_no_score_says_nothing() -> None:
     assert MOVING.interval(Deviations().close(PaneSums())) == Interval(0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**8))
 def test_perfect_scores_never_exclude_perfection(n: int) -> None:
     assert MOVING.interval(Deviations().close(PaneSums(n, n, n))).upper == 1.0

@@ -8,8 +8,10 @@ from streaming_eval.stats.gamma_exponential import GammaExponential
 
 
 def test_the_mixture_has_the_published_value() -> None:
-    """confseq's test/uniform_boundaries_unittest.cpp, made in R, has scale 2: s/2, v/4 and rho/4
-    there are s, v and rho here."""
+    """The tests of confseq (test/uniform_boundaries_unittest.cpp, made in R) have scale 2.
+
+    What is s / 2, v / 4 and rho / 4 there is s, v and rho here.
+    """
     found = GammaExponential(0.05, best_v=100 / 4).log_mixture(10 / 2, 100 / 4)
     assert float(found) == pytest.approx(-0.2490165, abs=1e-6)
 

@@ -58,11 +58,13 @@ def test_one_small_weight_everywhere_only_scales_the_stakes() -> None:
     assert halved.half_width == pytest.approx(plain.half_width, rel=0.15)
 
 
+@settings(deadline=None)
 @given(GRIDS)
 def test_knowing_nothing_is_the_whole_range(grid: Grid) -> None:
     assert BET.interval([0] * grid.cells, grid) == Interval(0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(GRIDS, st.integers(0, 2**32))
 def test_perfect_scores_never_exclude_perfection(grid: Grid, seed: int) -> None:
     perfect = np.where(grid.values == 1.0, 1 + counts_of(grid, seed, 2**40), 0)

@@ -24,8 +24,26 @@ _MOST_LEADING_ZEROS = 6
 
 
 def cache_key(request: Request) -> str:
-    """SHA-256 of `canonical(request)`, as 64 lower-case hexadecimal digits."""
-    return key_of(canonical(request))
+    """SHA-256 of `canonical(request)`, as 64 lower-case hexadecimal digits.
+
+    Raises:
+        PermanentError: as `canonical` does.
+    """
+    return addressed(request)[0]
+
+
+def addressed(request: Request) -> tuple[str, bytes]:
+    """The cache key and the canonical text, which the request keeps from the first time on.
+
+    Raises:
+        PermanentError: as `canonical` does.
+    """
+    known: tuple[str, bytes] | None = getattr(request, "address", None)
+    if known is None:
+        text = canonical(request)
+        known = key_of(text), text
+        object.__setattr__(request, "address", known)  # it is frozen, but this is no part of it
+    return known
 
 
 def key_of(text: bytes) -> str:

@@ -27,6 +27,10 @@ class PaidAnswer:
     response: Response
 
 
+_BEFORE_KEY = b'{"cache_key":"'
+_KEY_CHARS = 64
+
+
 def encode(answer: PaidAnswer) -> bytes:
     """Compact JSON on one line."""
     response = answer.response
@@ -63,6 +67,17 @@ def decode(data: bytes) -> PaidAnswer:
     except (AttributeError, KeyError, TypeError, ValueError):
         raise StorageError(f"not a paid answer of format {FORMAT}") from None
     raise StorageError(f"the answer under {answer.cache_key} belongs to another request")
+
+
+def encoded_key(data: bytes) -> str | None:
+    """The cache key of an answer's bytes, at a fraction of the price of `decode` and unchecked.
+
+    None where they do not begin as an answer's do.
+    """
+    if not data.startswith(_BEFORE_KEY):
+        return None
+    key = data[len(_BEFORE_KEY) : len(_BEFORE_KEY) + _KEY_CHARS]
+    return key.decode("ascii", "replace")
 
 
 def _response(document: Mapping[str, Any]) -> Response:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from enum import StrEnum
 
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache.cache_key import cache_key, canonical, key_of
+from streaming_eval.inference.cache.cache_key import addressed, cache_key
 from streaming_eval.inference.cache.freshness import Freshness
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
+from streaming_eval.inference.calls.claims import Share, unshared
 from streaming_eval.inference.calls.single_flight import SingleFlight, with_flights
 from streaming_eval.inference.complete import Complete, failed
 from streaming_eval.records import Request, Response
@@ -46,8 +47,8 @@ class Found(StrEnum):
 
     Attributes:
         HIT: a stored answer was used; its latency and its tokens were saved.
-        SHARED: the answer to the same question, under way already, was waited for; its tokens were
-            saved, but no time.
+        SHARED: the answer to the same question, under way already, here or in another process, was
+            waited for; its tokens were saved, but no time.
         MISS: there was no answer, or it had failed earlier in the batch.
         STALE: there was one, but too old, so that it was asked for again.
     """
@@ -81,13 +82,15 @@ def with_cache(  # noqa: PLR0913 - its parts, each of which may be left out or r
     now_ms: Callable[[], int] = _wall_ms,
     observe: Observe = _unobserved,
     flights: SingleFlight | None = None,
+    share: Share = unshared,
 ) -> Complete:
     """Make at most one call per cache key; make one value of this per batch, on one event loop.
 
     The value remembers each outcome it has seen, so a question that failed is not asked again in
     the same batch. Failures are never stored. Of all responses to one call exactly one has
-    `cached=False`, so `attempts` summed over those is the number of HTTP requests made; a stale
-    answer that is served because asking failed is the one exception.
+    `cached=False`, so `attempts` summed over those is the number of HTTP requests made. In two
+    cases none has: a stale answer is served because asking failed, and the answer came from another
+    process.
 
     Args:
         complete: asks the model.
@@ -103,6 +106,8 @@ def with_cache(  # noqa: PLR0913 - its parts, each of which may be left out or r
             the stored one, whose `latency_ms` and `usage` are what was saved.
         flights: what makes the calls; one that outlives the batch lets the next one join those that
             are still under way.
+        share: what makes a call unless another process makes it; see `Claims`. An answer that comes
+            from there is not kept here, since who paid for it keeps it.
     """
     freshness = freshness or Freshness()
     if policy is CachePolicy.OFF:
@@ -112,7 +117,8 @@ def with_cache(  # noqa: PLR0913 - its parts, each of which may be left out or r
     if policy is CachePolicy.REFRESH and freshness.since_ms is None:
         raise ValueError("policy refresh needs the instant from which on answers count")
     keep = _let_go if policy is CachePolicy.READ_ONLY else store
-    return _Cached(complete, lookup, keep, freshness, now_ms, observe, flights or SingleFlight())
+    asking = _Asking(complete, keep, freshness, share, flights or SingleFlight())
+    return _Cached(asking, lookup, freshness, now_ms, observe)
 
 
 def _let_go(answer: PaidAnswer) -> None:
@@ -140,50 +146,26 @@ def _as_cached(response: Response) -> Response:
     return response if response.cached else replace(response, cached=True)
 
 
-class _Cached:
-    """The policies that ask."""
+class _Asking:
+    """What is done about a question that has no answer."""
 
     def __init__(
         self,
         complete: Complete,
-        lookup: Lookup,
         keep: Store,
         freshness: Freshness,
-        now_ms: Callable[[], int],
-        observe: Observe,
+        share: Share,
         flights: SingleFlight,
     ) -> None:
-        self._complete, self._lookup, self._keep = complete, lookup, keep
-        self._freshness, self._now_ms, self._observe = freshness, now_ms, observe
-        self._flights = flights
-        self._outcomes: dict[str, Response] = {}
+        self._complete, self._keep, self._freshness = complete, keep, freshness
+        self._share, self._flights = share, flights
+        self.outcomes: dict[str, Response] = {}
 
-    async def __call__(self, request: Request) -> Response:
-        try:
-            text = canonical(request)
-        except PermanentError as error:
-            return failed(error)
-        found, response = await self._answer(key_of(text), text, request)
-        self._observe(request, found, response)
-        return response
+    def __contains__(self, key: str) -> bool:
+        return key in self._flights
 
-    async def _answer(self, key: str, text: bytes, request: Request) -> tuple[Found, Response]:
-        if key in self._flights:
-            shared = await self._ask(key, text, request, None)
-            self._outcomes.setdefault(key, shared)  # of a call that an earlier batch began
-            return Found.MISS if shared.error else Found.SHARED, _as_cached(shared)
-        outcome = self._outcomes.get(key)
-        if outcome is not None:
-            return Found.MISS if outcome.error else Found.HIT, _as_cached(outcome)
-        stored = self._lookup(key)
-        if stored is None:
-            return Found.MISS, await self._ask(key, text, request, None)
-        if self._freshness.holds(stored.created_ms, self._now_ms()):
-            return Found.HIT, _as_cached(stored)
-        return Found.STALE, await self._ask(key, text, request, stored)
-
-    async def _ask(
-        self, key: str, text: bytes, request: Request, stale: Response | None
+    async def ask(
+        self, key: str, text: bytes, request: Request, stale: Response | None = None
     ) -> Response:
         """The outcome of the call under way for the key, or of a new one."""
         return await self._flights.run(key, lambda: self._call(key, text, request, stale))
@@ -191,11 +173,58 @@ class _Cached:
     async def _call(
         self, key: str, text: bytes, request: Request, stale: Response | None
     ) -> Response:
-        response = await self._complete(request)
-        if response.error is None:
-            response = self._freshness.dated(response, stale)
-            self._keep(PaidAnswer(key, text.decode(), response))
-        elif stale is not None and self._freshness.serve_stale:
+        async def paid() -> Response:
+            response = await self._complete(request)
+            if response.error is None:
+                response = self._freshness.dated(response, stale)
+                self._keep(PaidAnswer(key, text.decode(), response))
+            return response
+
+        response = await self._share(key, paid)
+        if response.error is not None and stale is not None and self._freshness.serve_stale:
             response = _as_cached(stale)
-        self._outcomes[key] = response
+        self.outcomes[key] = response
         return response
+
+
+class _Cached:
+    """The policies that ask."""
+
+    def __init__(
+        self,
+        asking: _Asking,
+        lookup: Lookup,
+        freshness: Freshness,
+        now_ms: Callable[[], int],
+        observe: Observe,
+    ) -> None:
+        self._asking, self._lookup = asking, lookup
+        self._freshness, self._now_ms, self._observe = freshness, now_ms, observe
+
+    async def __call__(self, request: Request) -> Response:
+        try:
+            key, text = addressed(request)
+        except PermanentError as error:
+            return failed(error)
+        found, response = await self._answer(key, text, request)
+        self._observe(request, found, response)
+        return response
+
+    async def _answer(self, key: str, text: bytes, request: Request) -> tuple[Found, Response]:
+        asking = self._asking
+        if key in asking:
+            shared = await asking.ask(key, text, request)
+            asking.outcomes.setdefault(key, shared)  # of a call that an earlier batch began
+            return Found.MISS if shared.error else Found.SHARED, _as_cached(shared)
+        outcome = asking.outcomes.get(key)
+        if outcome is not None:
+            return Found.MISS if outcome.error else Found.HIT, _as_cached(outcome)
+        stored = self._lookup(key)
+        if stored is None:
+            response = await asking.ask(key, text, request)
+            return Found.SHARED if response.cached else Found.MISS, response
+        if self._freshness.holds(stored.created_ms, self._now_ms()):
+            return Found.HIT, _as_cached(stored)
+        response = await asking.ask(key, text, request, stored)
+        newer = response.cached and response.created_ms > stored.created_ms
+        return Found.SHARED if newer else Found.STALE, response

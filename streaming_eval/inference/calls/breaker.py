@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from streaming_eval.errors import InferenceError, PermanentError
+from streaming_eval.errors import AskedElsewhere, InferenceError, PermanentError
 from streaming_eval.inference.calls.sent import in_line
 from streaming_eval.inference.complete import Send
 from streaming_eval.records import Request, Response
@@ -134,6 +134,9 @@ class Breaker:
         era, probing = self._era, self.state is CircuitState.HALF_OPEN
         try:
             response = await send(request)
+        except AskedElsewhere:
+            self._note_nothing(era)
+            raise
         except InferenceError as error:
             ill = shows_illness(error)
             self._note(era, ill=ill)

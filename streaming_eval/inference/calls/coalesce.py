@@ -200,5 +200,10 @@ def _kind(request: Request) -> bytes:
     return canonical(replace(request, messages=()))
 
 
+def separated(request: Request) -> list[Request]:
+    """What was asked for, of which this request may have been made; each asks for one input."""
+    return [replace(request, messages=(message,)) for message in request.messages]
+
+
 def _joined(requests: Sequence[Request]) -> Request:
     return replace(requests[0], messages=tuple(request.messages[0] for request in requests))

@@ -1,11 +1,12 @@
 """What every call of one endpoint passes, in the one order that keeps all promises.
 
-    in-flight limit -> retry -> breaker -> quota -> hedge -> HTTP
-                                                      `-> quota -> HTTP
+    in-flight limit -> retry -> breaker -> quota -> claim -> hedge -> HTTP
+                                                               `-> quota -> HTTP
 
 The limit is outside retry, so that time spent in line is not charged to the deadline and a pause
 keeps its place; the breaker is inside, so that it sees each attempt and holds attempts back, too;
-the quota is inside both, so that each permit becomes one HTTP request.
+the quota is inside both, so that each permit becomes one HTTP request. The claim (`claims.py`) is
+inside all, so that a call that stands in line anywhere keeps no other process from asking.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from streaming_eval.inference.calls.adaptive_limit import AdaptiveLimit, InFlightLimits
 from streaming_eval.inference.calls.breaker import Breaker, BreakerLimits
 from streaming_eval.inference.calls.hedge import Hedge, HedgeLimits
-from streaming_eval.inference.calls.retry import with_retry
+from streaming_eval.inference.calls.retry import straight, with_retry
 from streaming_eval.inference.complete import Complete, Send
 
 
@@ -63,17 +64,23 @@ class EndpointStack:
         self.hedge = Hedge(limits.hedge, clock=clock) if limits.hedge else None
         self._limits, self._sleep, self._random, self._clock = limits, sleep, random, clock
 
-    def over(self, send: Send, permitted: Callable[[Send], Send]) -> Complete:
+    def over(
+        self,
+        send: Send,
+        permitted: Callable[[Send], Send],
+        claimed: Callable[[Send], Send] = straight,
+    ) -> Complete:
         """The call made of `send`.
 
         Args:
             send: one HTTP request.
             permitted: puts an attempt behind the quota.
+            claimed: puts an attempt behind the claims of all processes on one cache.
         """
 
         def around(one: Send) -> Send:
             hedged = self.hedge.hedged(one, permitted(one)) if self.hedge else one
-            return self.breaker.guarded(permitted(hedged))
+            return self.breaker.guarded(permitted(claimed(hedged)))
 
         retried = with_retry(
             send,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from streaming_eval.errors import InferenceError, PermanentError, RetryableError
-from streaming_eval.inference.calls.sent import Sent, noted, noting
+from streaming_eval.inference.calls.sent import Sent, noted, noting, so_far
 from streaming_eval.inference.complete import Complete, Send, failed
 from streaming_eval.records import Request, Response
 
@@ -15,7 +15,8 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 
 
-def _straight(send: Send) -> Send:
+def straight(send: Send) -> Send:
+    """`send` as it is."""
     return send
 
 
@@ -27,7 +28,7 @@ def with_retry(
     sleep: Callable[[float], Awaitable[object]],
     random: Callable[[], float],
     clock: Callable[[], float],
-    around: Callable[[Send], Send] = _straight,
+    around: Callable[[Send], Send] = straight,
 ) -> Complete:
     """Repeat calls that fail with `RetryableError`.
 
@@ -38,8 +39,9 @@ def with_retry(
         send: one HTTP request.
         max_attempts: how often it is tried at most, at least 1.
         deadline_s: from the first HTTP request to the end of everything, without the time that the
-            call is held back `in_line` at a breaker or a quota: those say for how long. A call that
-            reaches it, or whose next attempt could only begin after it, ends with error `deadline`.
+            call is held back `in_line` at a breaker or a quota: those say for how long; less what
+            it has waited for another process before. A call that reaches it, or whose next attempt
+            could only begin after it, ends with error `deadline`.
         sleep: waits that many seconds.
         random: uniform in [0, 1), for jitter.
         clock: monotonic seconds.
@@ -67,10 +69,11 @@ class _Plan:
 class _Call:
     """One call with all its attempts."""
 
-    __slots__ = ("_plan", "_sent", "_timer")
+    __slots__ = ("_before", "_plan", "_sent", "_timer")
 
     def __init__(self, plan: _Plan) -> None:
-        self._plan, self._timer = plan, _Deadline(plan.deadline_s, plan.clock)
+        self._before, waited_s = so_far()
+        self._plan, self._timer = plan, _Deadline(plan.deadline_s - waited_s, plan.clock)
         self._sent = Sent(self._timer)
 
     async def run(self, request: Request) -> Response:
@@ -78,7 +81,7 @@ class _Call:
         try:
             async with self._timer.limit:
                 with noting(self._sent):
-                    for tried in range(1, self._plan.max_attempts + 1):
+                    for tried in self._attempts():
                         try:
                             return self._counted(await self._plan.attempt(request))
                         except RetryableError as retryable:
@@ -88,10 +91,19 @@ class _Call:
             error = permanent
         except TimeoutError:
             error = _deadline(self._plan.deadline_s, error)
-        return failed(error, self._sent.total)
+        return failed(error, self._total)
+
+    def _attempts(self) -> range:
+        """Those that are left, one at least, where the call has been interrupted and goes on."""
+        most = self._plan.max_attempts
+        return range(min(1 + self._before, most), most + 1)
+
+    @property
+    def _total(self) -> int:
+        return self._before + self._sent.total
 
     def _counted(self, response: Response) -> Response:
-        total = self._sent.total
+        total = self._total
         return response if response.attempts == total else replace(response, attempts=total)
 
     async def _pause(self, error: RetryableError, tried: int) -> None:

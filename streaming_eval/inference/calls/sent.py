@@ -33,18 +33,32 @@ class Sent:
     Attributes:
         total: begun so far.
         under_way: begun and not over.
-        first_at: when the first began, on the event loop's clock; None before that.
+        first_at: when the first began, on the event loop's clock; None before that. While the call
+            waits for another process, when the first wait would have begun had they come at once.
+        elsewhere: whether it waits for what another process has sent.
+        waited_s: spent on that, in all.
         barred: why nothing more may be sent; None while it may.
         timer: started with each request.
         whole: the note of the call that this is a part of.
     """
 
-    __slots__ = ("barred", "first_at", "timer", "total", "under_way", "whole")
+    __slots__ = (
+        "barred",
+        "elsewhere",
+        "first_at",
+        "timer",
+        "total",
+        "under_way",
+        "waited_s",
+        "whole",
+    )
 
     def __init__(self, timer: Timer | None = None) -> None:
         self.total = self.under_way = 0
         self.first_at: float | None = None
         self.barred: PermanentError | None = None
+        self.elsewhere = False
+        self.waited_s = 0.0
         self.timer = timer
         self.whole: Sent | None = None
 
@@ -96,6 +110,34 @@ def in_line() -> Iterator[None]:
     if sent is not None and sent.timer is not None and not sent.under_way:
         sent.timer.stop()
     yield
+
+
+@contextmanager
+def awaiting_another() -> Iterator[None]:
+    """Surrounds waiting for the answer to what another process has sent, as to a request of ours.
+
+    The call may become a straggler by it, and the time is charged to the call.
+    """
+    sent = _SENT.get()
+    if sent is None:
+        yield
+        return
+    now = asyncio.get_running_loop().time
+    began, first_at = now(), sent.first_at
+    sent.elsewhere = True
+    if first_at is None:
+        sent.first_at = began - sent.waited_s
+    try:
+        yield
+    finally:
+        sent.elsewhere, sent.first_at = False, first_at
+        sent.waited_s += now() - began
+
+
+def so_far() -> tuple[int, float]:
+    """What this task's call has used up: HTTP requests, and seconds of waiting for others."""
+    sent = _SENT.get()
+    return (0, 0.0) if sent is None else (sent.total, sent.waited_s)
 
 
 def noted(send: Send) -> Send:

@@ -69,7 +69,7 @@ class SingleFlight:
         """Sends every waiter away, now and until `resume`.
 
         Args:
-            error: for those whose call has sent something.
+            error: for those whose call has sent something, or waits for what another process sent.
             not_begun: for all others; as `error` when absent.
 
         Calls with an HTTP request under way go on without them, since their answers will have to
@@ -81,7 +81,8 @@ class SingleFlight:
             flight.sent.barred = error
             flight.lingers = flight.sent.under_way > 0
             sent = flight.sent.total
-            response = failed(error if sent else self._given_up, sent)
+            asked = sent or flight.sent.elsewhere
+            response = failed(error if asked else self._given_up, sent)
             for waiter in flight.waiters:
                 if not waiter.done():
                     waiter.set_result(response)

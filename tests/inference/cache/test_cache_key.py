@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streaming_eval.errors import PermanentError
-from streaming_eval.inference.cache.cache_key import cache_key, canonical
+from streaming_eval.inference.cache.cache_key import addressed, cache_key, canonical
 from streaming_eval.records import Message, Request
 from tests.inference.cache.plain_cache_key import plain_canonical, plain_key
 from tests.inference.requests import as_json, from_json, request
@@ -173,3 +173,14 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
 def test_a_lone_surrogate_in_a_message_is_refused() -> None:
     with pytest.raises(PermanentError):
         cache_key(request("\udc00"))
+
+
+@given(_REQUESTS)
+def test_the_key_that_a_request_keeps_is_its_own_and_a_changed_copy_has_another(
+    asked: Request,
+) -> None:
+    plain = replace(asked)
+    assert addressed(asked) == addressed(asked) == (plain_key(as_json(asked)), canonical(asked))
+    changed = replace(asked, sample_index=asked.sample_index + 1)
+    assert cache_key(changed) == plain_key(as_json(changed)) != cache_key(asked)
+    assert asked == plain, "the kept key is no part of the request"
