@@ -221,6 +221,7 @@ class _Shown:
 
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
     report, series, scale = row.report, row.plan, shown.scale
+    log_evidence = report.log_evidence if series.judged else LOG_ZERO
     known = None if shown.categories else window.baseline
     lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
     own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
@@ -248,12 +249,12 @@ def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
         effect=effect[0],
         effect_lower=effect[1],
         effect_upper=effect[2],
-        log_evidence=report.log_evidence,
+        log_evidence=log_evidence,
         log_threshold=series.log_threshold,
         state=decide(
             comparable=report.pinned and not report.baseline_missing,
             alarmed=series.alarm and report.alarm is not None,
-            log_evidence=report.log_evidence,
+            log_evidence=log_evidence,
             interval=window.since,
             plan=series,
         ),
@@ -279,8 +280,8 @@ def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> Drift
 
 def _effect(window: _Window, baseline: _Known, scale: Scale) -> tuple[float, float, float]:
     """Change against the baseline on the own scale: each side's interval at half the error."""
-    worst, best = scale.raw([0.0, 1.0]).tolist()
-    now, then = window.halved, baseline.interval
-    changes = (now.lower - then.upper, now.upper - then.lower)
-    low, high = sorted(change * (best - worst) for change in changes)
-    return (window.mean - baseline.mean) * (best - worst), low, high
+    now = scale.raw([window.mean, window.halved.lower, window.halved.upper])
+    then = scale.raw([baseline.mean, baseline.interval.upper, baseline.interval.lower])
+    change, *bounds = (now - then).tolist()
+    low, high = sorted(bounds)
+    return change, low, high

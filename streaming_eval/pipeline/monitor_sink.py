@@ -122,9 +122,10 @@ class MonitorSink:
         ]
 
     def _evidence(self, series_key: str, step: Transition) -> list[str]:
-        if step.resolution is not None:
+        key = SeriesKey.parse(series_key)
+        if step.resolution is not None or not self._plan.series(key).judged:
             return []
-        return self._worst(SeriesKey.parse(series_key), step.alarm.began_ms)
+        return self._worst(key, step.alarm.began_ms)
 
     def _worst(self, key: SeriesKey, began_ms: int) -> list[str]:
         name = key.segment.partition("=")[0]

@@ -7,7 +7,7 @@ state step's cost depends on the number of series, not of samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +65,7 @@ class SeriesLayout:
         max_weight: largest weight that counts in full; 1 where weights do not count.
         mixes: segment name to its categories, of the segments whose mix is watched.
         mix_models: models whose mix that is: those of production.
+        categories: scorers whose values are numbers of categories.
     """
 
     scales: Mapping[tuple[str, str], Scale]
@@ -75,6 +76,7 @@ class SeriesLayout:
     max_weight: float = 1.0
     mixes: Mapping[str, Mix] = field(default_factory=dict)
     mix_models: tuple[str, ...] = ()
+    categories: frozenset[str] = frozenset()
 
     def grid(self, scale: Scale) -> Grid:
         """The cells that scores of a scale are counted in."""
@@ -149,7 +151,9 @@ def _scorer_parts(
     if not mine.num_rows:
         return
     scale, salt = layout.scales[key], int(hash_ids([scorer])[0])
-    yield from _by_segment(mine, _cells(mine, mine["value"], scale, salt, layout), "", key, layout)
+    own = _cells(mine, mine["value"], scale, salt, layout)
+    own = replace(own, categories=scorer in layout.categories)
+    yield from _by_segment(mine, own, "", key, layout)
     for candidate, others in layout.pairs.items():
         of_candidate = mine.filter(pc.equal(mine["model"], candidate))
         for other in others if of_candidate.num_rows else ():
