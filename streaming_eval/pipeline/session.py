@@ -18,8 +18,7 @@ _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProv
 
 # State is one column of text, whose layout is ours; format 2 keeps one lineage under task retries.
 # A speculative copy only waits for the first attempt. Generated code is for rows, of which the JVM
-# sees hardly any.
-# `spark.redaction` does not know API keys by default.
+# sees hardly any. `spark.redaction` does not know API keys by default.
 GUARANTEES: Mapping[str, str] = MappingProxyType(
     {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -47,10 +46,11 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
 )
 
 # Without its native library Hadoop starts a process (`chmod`, `readlink`) several times for every
-# file that it creates and renames. This manager, and no checksum files beside the files, need one.
-# The lease keeps a second writer out, which the default manager would notice.
+# file that it creates and renames. These two start one. The lease keeps a second writer out, which
+# the default manager would notice.
 LOCAL_FILES: Mapping[str, str] = MappingProxyType(
     {
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
             "org.apache.spark.sql.execution.streaming.checkpointing."
             "FileSystemBasedCheckpointFileManager"
@@ -80,21 +80,7 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in (_chosen(settings) | dict(LOCAL_FILES) | dict(GUARANTEES)).items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    _write_no_checksum_files(session)
-    return session
-
-
-def _write_no_checksum_files(session: SparkSession) -> None:
-    """Spares Hadoop a second file, and its processes, for each file of a checkpoint.
-
-    Not by `fs.file.impl`: with another class than its own, Hadoop cannot copy a local file, and so
-    no snapshot of a state.
-    """
-    jvm = session.sparkContext._jvm
-    assert jvm is not None
-    hadoop = session.sparkContext._jsc.hadoopConfiguration()
-    jvm.org.apache.hadoop.fs.FileSystem.getLocal(hadoop).setWriteChecksum(False)
+    return builder.getOrCreate()
 
 
 def _chosen(settings: SparkSettings) -> dict[str, str]:
