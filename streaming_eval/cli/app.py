@@ -8,6 +8,7 @@ import typer
 
 from streaming_eval.cli.cache import cache_app
 from streaming_eval.cli.checks import doctor, validate
+from streaming_eval.cli.compare import compare
 from streaming_eval.cli.guard import guarded, start_logging
 from streaming_eval.cli.jobs import demo, run
 from streaming_eval.cli.options import VerboseOption
@@ -39,7 +40,7 @@ def root(
     start_logging(verbose)
 
 
-for verb in (demo, run, validate, doctor, version):
+for verb in (demo, run, validate, doctor, compare, version):
     app.command()(guarded(verb))
 app.add_typer(cache_app, name="cache")
 app.add_typer(schema_app, name="schema")
