@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import attribution, cost, coverage, delays, drift, moving, pinned, width
+from benchmarks.stats import (
+    attribution,
+    cost,
+    coverage,
+    delays,
+    drift,
+    fleet,
+    moving,
+    paired,
+    pinned,
+    width,
+)
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
@@ -14,6 +25,8 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "pinned": pinned.run,
     "drift": drift.run,
     "attribution": attribution.run,
+    "fleet": fleet.run,
+    "paired": paired.run,
 }
 
 if __name__ == "__main__":

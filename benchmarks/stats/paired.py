@@ -33,14 +33,14 @@ _SHIFT = 0.15  # of the heavy-tailed differences, in units of their scale
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Goal 6, first half."""
-    streams, length = (200, 2_000) if quick else (2_000, 10_000)
+    streams, length = (200, 2_000) if quick else (1_000, 5_000)
     for pairs, method, evidence in (
         (_PASS_FAIL, "sequential McNemar", _mcnemar),
         (_PASS_FAIL, "bounded bets", paired_bets.log_evidence_worse),
         (_GRADES, "bounded bets", paired_bets.log_evidence_worse),
     ):
         _bounded(report, pairs, method, evidence, streams=streams, length=length)
-    _heavy_tails(report, streams=100 if quick else 500, length=1_280 if quick else 5_120)
+    _heavy_tails(report, streams=100 if quick else 400, length=1_280 if quick else 3_200)
 
 
 def _mcnemar(counts: NDArray[np.int64]) -> Floats:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import log
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,10 +9,8 @@ from streaming_eval.stats.evidence import LOG_NOTHING
 from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import Floats, level_values
 from streaming_eval.stats.mixture_bet import MixtureBet
+from streaming_eval.stats.stakes import SHARES, log_wealth
 
-# Shares of the wealth that may be staked. The best one is the mean difference over the mean square
-# of the differences, both as shares of the range: .4 where 13 % of pairs differ and 9 % are lost.
-_SHARES = np.exp(np.linspace(log(0.01), log(0.95), 12))
 # On [0, 1]. Most pairs of two similar models differ little; a bad guess costs width, not validity.
 _VARIANCE_GUESS = 0.04
 
@@ -32,13 +28,12 @@ def log_evidence_worse(counts: ArrayLike) -> Floats:
     from the regret of universal portfolio.
 
     >>> round(float(log_evidence_worse([40, 0, 10])), 3)
-    7.453
+    7.753
     """
     n_at = np.asarray(counts, np.float64)
     differences = 2.0 * level_values(n_at.shape[-1]) - 1.0
-    log_factors = np.log1p(-np.multiply.outer(differences, _SHARES))
-    wealth = np.logaddexp.reduce(n_at @ log_factors, axis=-1) - log(len(_SHARES))
-    log_e: Floats = np.maximum(wealth, LOG_NOTHING)
+    log_factors = np.log1p(-np.multiply.outer(differences, SHARES))
+    log_e: Floats = np.maximum(log_wealth(n_at @ log_factors), LOG_NOTHING)
     return log_e
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streaming_eval.stats.levels import Floats
+from streaming_eval.stats.stakes import SHARES, log_wealth
 
-_SHARES = np.exp(np.linspace(log(0.01), log(0.95), 12))
-_BETS = len(_SHARES)
+_BETS = len(SHARES)
 _LOG_RATIO = log(1.02)  # width of a bucket of magnitudes
 
 
@@ -52,7 +52,7 @@ class SignedRank:
         if not d.size:
             return self
         bucket = np.ceil(np.log(np.abs(d)) / _LOG_RATIO).astype(np.int64)
-        stakes = np.multiply.outer(np.sign(d) * self._ranks(bucket), _SHARES)
+        stakes = np.multiply.outer(np.sign(d) * self._ranks(bucket), SHARES)
         buckets, counts = self._with(bucket)
         return SignedRank(
             buckets=tuple(buckets.tolist()),
@@ -63,11 +63,11 @@ class SignedRank:
 
     def log_evidence_worse(self) -> float:
         """Log evidence against "no difference is likelier to be minus x than plus x"."""
-        return _averaged(self.log_worse)
+        return float(log_wealth(np.array(self.log_worse)))
 
     def log_evidence_better(self) -> float:
         """Log evidence against "no difference is likelier to be plus x than minus x"."""
-        return _averaged(self.log_better)
+        return float(log_wealth(np.array(self.log_better)))
 
     def _ranks(self, bucket: NDArray[np.int64]) -> Floats:
         """Share of the earlier sizes below each bucket, half of its own with them; 1/2 at first."""
@@ -83,7 +83,3 @@ class SignedRank:
         times = np.concatenate([np.array(self.counts, np.int64), np.ones(bucket.size, np.int64)])
         buckets, place = np.unique(together, return_inverse=True)
         return buckets, np.bincount(place, weights=times).astype(np.int64)
-
-
-def _averaged(log_wealth: tuple[float, ...]) -> float:
-    return float(np.logaddexp.reduce(np.array(log_wealth))) - log(_BETS)
