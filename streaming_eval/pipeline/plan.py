@@ -120,12 +120,12 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
     )
-    alarmed = alarmed_series(settings)
+    weight = alarm_weight(settings)
     return MonitorPlan(
         layout=layout,
-        own={s.label: _series_plan(settings, s, None, alarmed) for s in settings.scorers},
+        own={s.label: _series_plan(settings, s, None, weight) for s in settings.scorers},
         paired={
-            (s.label, c.candidate, c.against): _series_plan(settings, s, c, alarmed)
+            (s.label, c.candidate, c.against): _series_plan(settings, s, c, weight)
             for s in settings.scorers
             for c in settings.comparisons
         },
@@ -139,6 +139,12 @@ def alarmed_series(settings: Settings) -> int:
     """How many series share the false-alarm budget: all that can exist and may raise an alarm."""
     scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
     return scorers * _models_and_pairs(settings) * _segments(settings)
+
+
+def alarm_weight(settings: Settings) -> float:
+    """Sum of the alarm weights of all those series."""
+    each = _models_and_pairs(settings) * _segments(settings)
+    return each * sum(s.alarm_weight for s in settings.scorers if s.raises_alerts)
 
 
 def series_limit(settings: Settings) -> int:
@@ -199,7 +205,7 @@ def _series_plan(
     settings: Settings,
     scorer: ScorerSettings,
     comparison: ComparisonSettings | None,
-    alarmed: int,
+    total_weight: float,
 ) -> SeriesPlan:
     monitor = settings.monitor
     scale = scale_of(_definition(scorer))
@@ -212,7 +218,9 @@ def _series_plan(
         inherited = baseline if baseline.kind == "pinned" else BaselineSettings()
         baseline = comparison.baseline or inherited
         scale = scale.difference()
-    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, max(alarmed, 1))
+    # A scorer without alarm takes no share: what its threshold would be is then only for show.
+    shares = max(total_weight / scorer.alarm_weight, 1.0)
+    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, shares)
     return SeriesPlan(
         levels=scale.levels,
         pane_ms=monitor.pane,

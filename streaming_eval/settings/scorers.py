@@ -54,6 +54,13 @@ class ScorerSettings(Section):
         description="whether its series raise alerts; when absent, all do but `latency_ms`, whose "
         "scores of cached responses are the latency of the call that was paid for",
     )
+    alarm_weight: float = Field(
+        default=1,
+        ge=0.01,
+        le=100,
+        description="share of the false-alarm budget that each of its series gets, relative to the "
+        "others: more weight, sooner alarms here, later ones there",
+    )
     smallest_effect: float | None = Field(
         default=None,
         gt=0,

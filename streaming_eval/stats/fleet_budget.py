@@ -28,7 +28,8 @@ class FleetBudget:
 
     Attributes:
         panes: per false alarm, at least 1.
-        total_weight: W, fixed before data: of the series that may exist, not of those seen.
+        total_weight: W, at least any series' own: fixed before data, of the series that may exist,
+            not of those seen.
     """
 
     panes: float
