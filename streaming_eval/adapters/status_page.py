@@ -78,7 +78,8 @@ def _broken(promises: Promises, views: Iterable[EstimateView]) -> str:
     return (
         f"<h2>Broken now</h2><p>On average at most {_Q:.0%} of the series listed here are healthy, "
         f"for a look within {days:.3g} days (the time per false alarm) after they began to be "
-        f"watched; e-d-BH at q = {_Q}, horizon {days:.3g} days. Alarms are stricter.</p>"
+        f"watched; e-d-BH at q = {_Q}, horizon {days:.3g} days. "
+        "One series alone needs more evidence than for its alarm, ten or more need less.</p>"
         f"{_table(_BROKEN_HEAD, map(_broken_row, worst)) if worst else '<p>None.</p>'}"
     )
 
