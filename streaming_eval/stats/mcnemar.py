@@ -76,9 +76,12 @@ class McNemar:
         def above(share: float) -> float:
             return float(self.log_evidence(won, lost, share)) - goal
 
-        # Log evidence is convex in the share, lowest at the share seen.
-        lower = brentq(above, 1e-300, seen, xtol=1e-12) if won and above(seen) < 0.0 else 0.0
-        upper = brentq(above, seen, 1 - 1e-16, xtol=1e-12) if lost and above(seen) < 0.0 else 1.0
+        # Log evidence is convex in the share, lowest at the share seen. An end is within reach only
+        # where a pair speaks against it, and then only as far as doubles can tell it from the end.
+        least, most = 1e-300, 1.0 - 2.0**-53
+        reaches_low, reaches_high = won > 0 and above(least) > 0.0, lost > 0 and above(most) > 0.0
+        lower = brentq(above, least, seen, xtol=1e-12) if reaches_low else 0.0
+        upper = brentq(above, seen, most, xtol=1e-12) if reaches_high else 1.0
         return Interval(float(lower), float(upper))
 
 

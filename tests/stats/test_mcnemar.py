@@ -87,7 +87,7 @@ def test_the_classical_test_fails_the_same_test() -> None:
 
 def test_a_loss_of_five_points_is_found_with_at_most_twice_the_pairs_of_one_look() -> None:
     """9 % lost, 4 % won; 80 % power at one-sided 5 % takes 315 pairs when they are read once."""
-    drawn = np.random.default_rng(1).random((600, 1_500))
+    drawn = np.random.default_rng(1).random((400, 1_000))
     lost = (drawn < 0.09).cumsum(axis=1)
     won = ((drawn >= 0.09) & (drawn < 0.13)).cumsum(axis=1)
     reached = TEST.log_evidence_worse(won, lost) >= GOAL
