@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -138,7 +139,7 @@ def test_scores_that_failed_make_no_pair(root: Root) -> None:
 
 
 def test_segment_scorer_and_time_choose_the_pairs(root: Root) -> None:
-    pro = {"segments": [("tier", "pro")]}
+    pro: dict[str, Any] = {"segments": [("tier", "pro")]}
     root.commit(
         root.scored("a", 0.0, 1.0, **pro),
         root.scored("b", 0.0, 1.0, at_ms=60_000),

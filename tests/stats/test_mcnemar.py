@@ -31,7 +31,7 @@ def test_evidence_is_the_likelihood_ratio_averaged_over_the_prior(won: int, lost
 def test_no_pairs_say_nothing() -> None:
     assert float(TEST.log_evidence(0, 0)) == 0.0
     assert float(TEST.log_evidence_worse(0, 0)) == pytest.approx(0.0, abs=1e-12)
-    assert differing([0, 10**6, 0]) == (0.0, 0.0)
+    assert [float(n) for n in differing([0, 10**6, 0])] == [0.0, 0.0]
 
 
 @given(COUNT, COUNT)
@@ -81,8 +81,8 @@ def test_equal_models_are_rarely_ever_called_worse() -> None:
 def test_the_classical_test_fails_the_same_test() -> None:
     lost = (np.random.default_rng(0).random((400, 1_000)) < 0.5).cumsum(axis=1)
     n = np.arange(1, 1_001)
-    p = stats.binom.sf(lost - 1, n, 0.5)
-    assert (p <= 0.05)[:, 29:].any(axis=1).mean() > 0.2
+    p = np.asarray(stats.binom.sf(lost - 1, n, 0.5))
+    assert (p[:, 29:] <= 0.05).any(axis=1).mean() > 0.2
 
 
 def test_a_loss_of_five_points_is_found_with_at_most_twice_the_pairs_of_one_look() -> None:

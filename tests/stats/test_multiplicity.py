@@ -92,7 +92,8 @@ def test_an_experiment_is_found_at_one_over_its_level_and_raises_the_next() -> N
 
 def test_with_e_values_as_inverse_p_values_decisions_are_those_of_lond() -> None:
     """The rule of Javanmard, Montanari (2015), On online control of false discovery rate."""
-    stream, found = ELond(0.05), []
+    found: list[bool] = []
+    stream = ELond(0.05)
     for t, p in enumerate([1e-7, 6e-4, 0.1], start=1):
         share = t**-1.6 / sum(k**-1.6 for k in range(1, 200_000))
         assert stream.alpha == pytest.approx(0.05 * share * (sum(found) + 1), rel=1e-3)
