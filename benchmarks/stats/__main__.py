@@ -9,7 +9,9 @@ from benchmarks.stats import (
     coverage,
     delays,
     drift,
+    fleet,
     moving,
+    paired,
     pinned,
     state_bytes,
     width,
@@ -25,6 +27,8 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "pinned": pinned.run,
     "drift": drift.run,
     "attribution": attribution.run,
+    "fleet": fleet.run,
+    "paired": paired.run,
 }
 
 if __name__ == "__main__":
