@@ -12,6 +12,7 @@ from streaming_eval.cli.guard import guarded, start_logging
 from streaming_eval.cli.jobs import demo, run
 from streaming_eval.cli.options import VerboseOption
 from streaming_eval.cli.reference import schema_app, version, version_and_exit
+from streaming_eval.cli.simulate import simulate
 
 app = typer.Typer(
     name="streaming-eval",
@@ -39,7 +40,7 @@ def root(
     start_logging(verbose)
 
 
-for verb in (demo, run, validate, doctor, version):
+for verb in (demo, run, validate, doctor, simulate, version):
     app.command()(guarded(verb))
 app.add_typer(cache_app, name="cache")
 app.add_typer(schema_app, name="schema")
