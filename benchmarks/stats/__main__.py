@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from benchmarks.command import Benchmark, run_chosen
-from benchmarks.stats import attribution, cost, coverage, delays, drift, moving, pinned, width
+from benchmarks.stats import (
+    attribution,
+    cost,
+    coverage,
+    delays,
+    drift,
+    marked_series,
+    moving,
+    pinned,
+    real_swap,
+    width,
+)
 
 _BENCHMARKS: dict[str, Benchmark] = {
     "coverage": coverage.run,
@@ -14,6 +25,8 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "pinned": pinned.run,
     "drift": drift.run,
     "attribution": attribution.run,
+    "real-swap": real_swap.run,
+    "marked-series": marked_series.run,
 }
 
 if __name__ == "__main__":
