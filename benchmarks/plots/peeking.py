@@ -40,8 +40,9 @@ def _missed(passes: Counts, n: Counts) -> np.ndarray:
     met, where = np.unique(passes * base + n, return_inverse=True)
     counts = np.stack([met % base - met // base, met // base], axis=1)
     lower, upper = MixtureBet(_ALPHA, expected_n=1_000).intervals(counts)
-    outside: np.ndarray = (lower > _P) | (upper < _P)
-    return outside[where.reshape(passes.shape)]
+    outside = (lower > _P) | (upper < _P)
+    missed: np.ndarray = outside[where.reshape(passes.shape)]
+    return missed
 
 
 def _ever(missed: np.ndarray) -> Floats:
