@@ -25,7 +25,7 @@ from streaming_eval.settings import SparkSettings
 _WARM_UP = 2
 _SHIFT_SERIES, _SHIFT_ROWS = 20, 300
 _SHIFT_AT, _SHIFTED = 8, 6  # batches before the drop and after it
-_PASS, _SHIFTED_PASS = 0.9, 0.6
+_PASS, _SHIFTED_PASS = 0.9, 0.75
 
 
 @dataclass(frozen=True, slots=True)
