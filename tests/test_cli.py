@@ -79,7 +79,8 @@ def test_the_version_is_printed_with_the_versions_it_was_tested_with() -> None:
 def test_the_help_names_every_verb_and_has_no_colour_outside_a_terminal() -> None:
     result = cli.invoke(app, ["--help"])
     assert result.exit_code == 0
-    for verb in ("demo", "run", "validate", "doctor", "compare", "schema", "version"):
+    verbs = ("demo", "run", "validate", "doctor", "simulate", "compare", "schema", "version")
+    for verb in verbs:
         assert f" {verb} " in result.stdout
     assert "\x1b" not in result.stdout
 

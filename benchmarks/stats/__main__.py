@@ -10,9 +10,11 @@ from benchmarks.stats import (
     delays,
     drift,
     fleet,
+    marked_series,
     moving,
     paired,
     pinned,
+    real_swap,
     state_bytes,
     width,
 )
@@ -29,6 +31,8 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "attribution": attribution.run,
     "fleet": fleet.run,
     "paired": paired.run,
+    "real-swap": real_swap.run,
+    "marked-series": marked_series.run,
 }
 
 if __name__ == "__main__":
