@@ -101,7 +101,7 @@ def test_the_false_alarm_budget_is_divided_among_all_series_that_may_alarm() -> 
 
 def test_a_scorer_with_more_weight_needs_less_evidence_and_the_others_more() -> None:
     """The chances of a false alarm still add up to those of the budget."""
-    fleet = settings()
+    fleet = settings(monitor={"drift": {"watch": False}})
     heavy = fleet.scorers[0].model_copy(update={"alarm_weight": 3.0})
     weighted = fleet.model_copy(update={"scorers": (heavy, *fleet.scorers[1:])})
     plans = monitor_plan(weighted)

@@ -178,7 +178,7 @@ class _Journey(Sent):
 
     def share(self) -> None:
         """Lets the call that runs now have its share."""
-        part = Sent()
+        part = Sent(joint=True)
         with noting(part):  # makes it a part of that call
             self._shares.append(part)
 
