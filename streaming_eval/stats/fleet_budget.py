@@ -37,7 +37,8 @@ class FleetBudget:
 
     def __post_init__(self) -> None:
         if not (self.panes >= 1.0 and self.total_weight > 0.0):
-            raise ValueError(f"a budget needs at least one pane per false alarm and some weight, got {self}")
+            needs = "a budget needs at least one pane per false alarm and some weight"
+            raise ValueError(f"{needs}, got {self}")
 
     def log_threshold(self, weight: float) -> float:
         """Log evidence at which the alarm of a series of this weight opens.

@@ -173,12 +173,12 @@ class _Journey(Sent):
     __slots__ = ("_shares",)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(joint=True)
         self._shares: list[Sent] = []
 
     def share(self) -> None:
         """Lets the call that runs now have its share."""
-        part = Sent(joint=True)
+        part = Sent()
         with noting(part):  # makes it a part of that call
             self._shares.append(part)
 
