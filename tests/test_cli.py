@@ -165,13 +165,13 @@ def test_a_problem_of_the_machine_is_one_line_and_exit_code_1(
 
 
 def test_validate_says_what_the_false_alarm_budget_comes_to() -> None:
-    """One scorer, two models (others included), one segment; 30 days of one alarm a week."""
+    """One scorer, two models (others included), means and distributions; 30 days, one a week."""
     lines = cli.invoke(app, ["validate", str(MINIMAL)]).stdout.splitlines()
     assert lines[1] == (
-        "alarms: at most 2 series share one false alarm per 1w; in 30 days at most 4.3 falsely "
-        "alarmed series on average, any at all with probability at most 1"
+        "alarms: at most 4 share a budget of one false alarm per 1w; in 30 days at most 4.3 are "
+        "false on average, any at all with probability at most 1"
     )
-    assert lines[2] == "alarms: log evidence needed per scorer: contains 9.9"
+    assert lines[2] == "alarms: log evidence needed per scorer: contains 10.6"
     silent = cli.invoke(app, ["validate", str(MINIMAL), "--set", "scorers.0.alarm=false"])
     assert silent.stdout.splitlines()[1:] == ["alarms: none, no scorer raises any"]
 

@@ -120,9 +120,9 @@ def _alarms(settings: Settings) -> list[str]:
         f"{s.label} {own[s.label].log_threshold:.1f}" for s in settings.scorers if s.raises_alerts
     )
     return [
-        f"alarms: at most {alarmed_series(settings)} series share one false alarm per "
+        f"alarms: at most {alarmed_series(settings)} share a budget of one false alarm per "
         f"{duration_text(monitor.false_alarms.once_per)}; in 30 days at most "
-        f"{budget.expected_false_alarms(a_month):.2g} falsely alarmed series on average, "
+        f"{budget.expected_false_alarms(a_month):.2g} are false on average, "
         f"any at all with probability at most {budget.chance_of_any(a_month):.2g}",
         f"alarms: log evidence needed per scorer: {thresholds}",
     ]

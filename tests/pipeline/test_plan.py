@@ -108,10 +108,11 @@ def test_a_scorer_with_more_weight_needs_less_evidence_and_the_others_more() -> 
     needed = {s.label: plans.own[s.label].log_threshold for s in fleet.scorers if s.raises_alerts}
     assert len(needed) == 2
     assert needed.pop(heavy.label) == pytest.approx(needed.popitem()[1] - math.log(3))
-    each = alarmed_series(fleet) // 2
-    thresholds = [plans.own[s.label].log_threshold for s in fleet.scorers if s.raises_alerts]
-    budget_panes = math.exp(plans.own[heavy.label].log_suspect)
-    assert sum(each * math.exp(-t) for t in thresholds) == pytest.approx(1 / budget_panes)
+    each, mixes = divmod(alarmed_series(fleet), 2)  # the mix of the one segment has weight 1
+    light = next(s.label for s in fleet.scorers[1:] if s.raises_alerts)
+    of_heavy, of_light = (math.exp(-plans.own[n].log_threshold) for n in (heavy.label, light))
+    budget_panes = math.exp(plans.own[light].log_suspect)
+    assert each * of_heavy + (each + mixes) * of_light == pytest.approx(1 / budget_panes)
 
 
 def test_a_scorer_without_alarm_has_a_series_that_never_opens_one() -> None:
