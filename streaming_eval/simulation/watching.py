@@ -42,7 +42,9 @@ class Watch:
         """The watch over series with these baselines, before their first tick."""
         one_score = np.eye(plan.grid.cells, dtype=np.int64)
         nulls = (null_mean(Baseline(counts), 0, plan) for counts in baselines)
-        factors = np.stack([drops_below(null).increments(one_score, plan.grid) for null in nulls])
+        factors = np.stack(
+            [drops_below(null, plan.grid).increments(one_score, plan.grid) for null in nulls]
+        )
         return cls(factors, np.full((len(factors), BETS), LOG_ZERO))
 
     def only(self, chosen: NDArray[np.bool_]) -> Watch:
