@@ -52,7 +52,7 @@ def test_a_configuration_gives_series_clock_budget_and_scale() -> None:
     assert found["question"] == {
         "kind": "helpful, 1 to 3, mean 2.8",
         "volume": "1,000 an hour in each series",
-        "budget": "one false alarm per 4w, shared by 108",
+        "budget": "one false alarm per 4w, shared by 191",
         "clock": "panes of 1m",
         "smallest effect": "0.04",
     }
@@ -61,7 +61,7 @@ def test_a_configuration_gives_series_clock_budget_and_scale() -> None:
 def test_options_win_over_the_configuration() -> None:
     changed = ("--once-per", "1d", "--baseline-samples", "200", "--smallest-effect", "0.1")
     found = answer("--config", str(EXAMPLE), *SMALL, *changed)
-    assert found["question"]["budget"] == "one false alarm per 1d, shared by 108"
+    assert found["question"]["budget"] == "one false alarm per 1d, shared by 191"
     assert found["question"]["clock"] == "panes of 1h"
     assert found["question"]["smallest effect"] == "0.1"
     assert found["forecast"]["baseline_hours"] == 1.0
