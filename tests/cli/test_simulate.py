@@ -72,7 +72,7 @@ def test_options_win_over_the_configuration() -> None:
     [
         (["--pane", "5"], "--pane: a duration such as 30s"),
         (["--baseline-samples", "5"], "--baseline-samples: Input should be greater"),
-        (["--once-per", "1s"], "at least one pane per false alarm"),
+        (["--once-per", "1s"], "a budget needs at least one pane"),
         (["--drop", "2"], "a drop must lie above 0"),
         (["--mean", "1.5"], "--mean must lie in [0, 1], got 1.5"),
         (["--mean", "0.5", "--shares", "1,1"], "leave out --mean"),
