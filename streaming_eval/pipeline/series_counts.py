@@ -13,11 +13,14 @@ def alarmed_series(settings: Settings) -> int:
     A series of a model's own may have two: one on its mean, one on its distribution. The mix of
     each segment has one per production model.
     """
-    scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
-    drifts = sum(watches_drift(settings, scorer) for scorer in settings.scorers)
-    of_means = scorers * _models_and_pairs(settings)
-    of_scores = (of_means + drifts * _models(settings)) * _segments(settings)
+    of_scores = sum(_alarms_of(settings, scorer) for scorer in settings.scorers)
     return of_scores + _mixes(settings) * len(settings.production_models)
+
+
+def alarm_weight(settings: Settings) -> float:
+    """Sum of the alarm weights of all those alarms; that of a mix is 1."""
+    weighed = sum(s.alarm_weight * _alarms_of(settings, s) for s in settings.scorers)
+    return weighed + _mixes(settings) * len(settings.production_models)
 
 
 def series_limit(settings: Settings) -> int:
@@ -26,6 +29,13 @@ def series_limit(settings: Settings) -> int:
     others = len(settings.scorers) - cells
     of_models = others * _models_and_pairs(settings) + cells * _models(settings)
     return of_models * _segments(settings) + _mixes(settings) * len(settings.production_models)
+
+
+def _alarms_of(settings: Settings, scorer: ScorerSettings) -> int:
+    """How many alarms a scorer's series may have, on means and on distributions."""
+    means = _models_and_pairs(settings) if scorer.raises_alerts else 0
+    distributions = _models(settings) if watches_drift(settings, scorer) else 0
+    return (means + distributions) * _segments(settings)
 
 
 def _models(settings: Settings) -> int:

@@ -11,7 +11,7 @@ from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_threshold
 from streaming_eval.pipeline.bound_scorers import scale_of
 from streaming_eval.pipeline.preaggregate import SeriesLayout
 from streaming_eval.pipeline.segment_mix import Mix
-from streaming_eval.pipeline.series_counts import alarmed_series, watches_drift
+from streaming_eval.pipeline.series_counts import alarm_weight, watches_drift
 from streaming_eval.scoring import ScorerDefinition
 from streaming_eval.settings import BaselineSettings, ComparisonSettings, ScorerSettings, Settings
 from streaming_eval.stats.grid import Grid
@@ -26,10 +26,11 @@ def own_plan(
     judged = definition.higher_is_better is not None
     # A constant is said of a mean that can be good or bad.
     baseline = settings.monitor.baseline if judged else _pinned(settings)
-    drift = None
+    thresholds, drift = _thresholds(settings, scorer.alarm_weight), None
     if watches_drift(settings, scorer):
-        drift = _drift_plan(settings, scale, ordered=not definition.categories)
-    plan = _plan(settings, scale, baseline, layout.grid(scale))
+        ordered = not definition.categories
+        drift = _drift_plan(settings, scale.levels, thresholds, ordered=ordered)
+    plan = _plan(settings, scale, baseline, layout.grid(scale), thresholds)
     return replace(
         plan,
         smallest_effect=_effect(settings, scorer, scale),
@@ -51,23 +52,37 @@ def paired_plan(
     scale = own.difference()
     # A constant mean of own scores says nothing of a difference.
     baseline = comparison.baseline or _pinned(settings)
-    plan = _plan(settings, scale, baseline, layout.grid(scale))
+    thresholds = _thresholds(settings, scorer.alarm_weight)
+    plan = _plan(settings, scale, baseline, layout.grid(scale), thresholds)
     # A share of a value is no difference of two.
     of_scorer = None if own.logarithmic else scorer.smallest_effect
     effect = comparison.smallest_effect or of_scorer or settings.monitor.smallest_effect * own.span
-    return replace(plan, smallest_effect=effect / scale.span, alarm=scorer.raises_alerts)
+    return replace(
+        plan,
+        smallest_effect=effect / scale.span,
+        alarm=scorer.raises_alerts,
+        judged=definition.higher_is_better is not None,
+    )
 
 
 def mix_plan(settings: Settings, mix: Mix) -> SeriesPlan:
     """Watched for drift alone: a mix has no better and no worse."""
-    drift = _drift_plan(settings, mix.scale, ordered=False)
-    plan = _plan(settings, mix.scale, _pinned(settings), Grid(len(mix.categories)))
+    thresholds = _thresholds(settings, 1.0)
+    drift = _drift_plan(settings, mix.scale.levels, thresholds, ordered=False)
+    grid = Grid(len(mix.categories))
+    plan = _plan(settings, mix.scale, _pinned(settings), grid, thresholds)
     return replace(plan, alarm=False, judged=False, drift=drift)
 
 
-def _plan(settings: Settings, scale: Scale, baseline: BaselineSettings, grid: Grid) -> SeriesPlan:
+def _plan(
+    settings: Settings,
+    scale: Scale,
+    baseline: BaselineSettings,
+    grid: Grid,
+    thresholds: Thresholds,
+) -> SeriesPlan:
     """What all series have in common."""
-    monitor, thresholds = settings.monitor, _thresholds(settings)
+    monitor = settings.monitor
     return SeriesPlan(
         grid=grid,
         pane_ms=monitor.pane,
@@ -98,15 +113,20 @@ def _effect(settings: Settings, scorer: ScorerSettings, scale: Scale) -> float:
     return scorer.smallest_effect / scale.span
 
 
-def _thresholds(settings: Settings) -> Thresholds:
-    monitor, alarmed = settings.monitor, max(alarmed_series(settings), 1)
-    return fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, alarmed)
+def _thresholds(settings: Settings, weight: float) -> Thresholds:
+    """Those of an alarm of this weight."""
+    monitor = settings.monitor
+    # A scorer without alarms takes no share: what its threshold would be is then only for show.
+    shares = max(alarm_weight(settings) / weight, 1.0)
+    return fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, shares)
 
 
-def _drift_plan(settings: Settings, scale: Scale, *, ordered: bool) -> DriftPlan:
-    effect, thresholds = settings.monitor.smallest_effect, _thresholds(settings)
+def _drift_plan(
+    settings: Settings, levels: int, thresholds: Thresholds, *, ordered: bool
+) -> DriftPlan:
+    effect = settings.monitor.smallest_effect
     return DriftPlan(
-        levels=scale.levels,
+        levels=levels,
         ordered=ordered,
         tolerance=settings.monitor.drift.tolerance,
         log_threshold=thresholds.log_threshold,

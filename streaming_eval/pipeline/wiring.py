@@ -94,7 +94,11 @@ class Job:
         self._evaluation = evaluation_plan(settings)
         self._monitor = monitor_plan(settings)
         self._board = Board(
-            Promises(settings.monitor.alpha, settings.monitor.false_alarms.once_per / 1_000),
+            Promises(
+                settings.monitor.alpha,
+                settings.monitor.false_alarms.once_per / 1_000,
+                frozenset(s.label for s in settings.scorers if s.raises_alerts),
+            ),
             settings.monitor.forget_quiet_series_after,
         )
         self._security = resolve_security(settings.kafka.security)

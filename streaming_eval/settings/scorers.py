@@ -74,6 +74,13 @@ class ScorerSettings(Section):
         description="whether the distribution of its scores is watched; when absent, as `alarm`, "
         "and where there is no better and no worse it is",
     )
+    alarm_weight: float = Field(
+        default=1,
+        ge=0.01,
+        le=100,
+        description="share of the false-alarm budget that each of its alarms gets, relative to the "
+        "others: more weight, sooner alarms here, later ones there",
+    )
     smallest_effect: float | None = Field(
         default=None,
         gt=0,

@@ -117,7 +117,7 @@ def test_a_batch_without_scores_is_no_sign_of_scoring() -> None:
 
 def test_a_monitored_batch_is_shown_and_its_late_scores_are_counted_once() -> None:
     exporter = Exporter("127.0.0.1", 0)
-    board = Board(Promises(0.05, 604_800.0), 3_600_000)
+    board = Board(Promises(0.05, 604_800.0, frozenset({"contains"})), 3_600_000)
     late = [
         report(series, (1, 2), late=70, late_new=7)
         for series in (key(), key(segment="tier=pro"), key(model="small", against="large"))
