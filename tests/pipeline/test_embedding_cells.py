@@ -23,6 +23,7 @@ from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.pipeline.endpoint_plans import endpoint_plan
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
+from streaming_eval.pipeline.plan_warnings import warnings
 from streaming_eval.settings import Settings
 from tests.pipeline.fleet import settings
 from tests.pipeline.worker_process import Values, Worker, sample
@@ -219,3 +220,8 @@ def test_the_monitor_counts_cells_one_by_one_and_watches_them_for_drift_only(job
     assert watched.drift is not None
     assert not watched.drift.ordered
     assert monitor.named["topic"] == ("cell 0", "cell 1", "cell 2")
+
+
+def test_a_scorer_without_centroids_is_a_warning() -> None:
+    first, *_ = warnings(configured("http://127.0.0.1:9/v1"))
+    assert first.startswith("scorers.0.centroids: absent; topic gathers vectors")
