@@ -141,6 +141,7 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
+        max_weight=settings.monitor.max_weight,
         mixes=_mixes(settings),
         mix_models=settings.production_models,
     )

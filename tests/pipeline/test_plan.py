@@ -288,3 +288,11 @@ def test_seasons_sliding_windows_and_maturity_are_as_set() -> None:
     own = plan(monitor=monitor).own["contains"]
     assert (own.seasons, own.sliding_ms, own.maturity_ms) == (24, (600_000, 3_600_000), 7_200_000)
     assert not own.looks_early
+
+
+def test_weights_count_up_to_the_largest_that_is_set_and_not_at_all_by_default() -> None:
+    assert {p.grid.shares for p in plan().own.values()} == {(1.0,)}
+    weighted = plan(monitor={"max_weight": 8})
+    assert {p.grid.shares for p in weighted.own.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.paired.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.mixes.values()} == {(1.0,)}, "samples are samples"
