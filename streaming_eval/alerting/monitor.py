@@ -11,9 +11,10 @@ the null mean. So at any look evidence is expected to be at most the number of p
 within a pane, out of order or batch by batch cost nothing. Which pane a score falls in and whether
 it is late must not depend on the score.
 
-The two orders are not one: an alarm on whichever of them comes first is proven to keep twice the
-budget, by adding their chances. That it keeps the budget itself, since both see nearly the same
-scores, is what `tests/alerting/test_monitor_guarantee.py` measures.
+The two orders are not one, and of several open panes each is looked at as if the later ones had not
+begun, so that an alarm in a backlog is dated where it would have opened. That the first alarm of
+all these looks keeps the budget is measured (`tests/alerting/test_monitor_guarantee.py`), not
+proven; proven is twice the budget where at most one pane is open, by adding two chances.
 
 An alarm ends when the mirrored detector, begun after the pane that opened it, shows that the mean
 is above the null again, or when a person decides so; then all evidence is 0 and the detector
