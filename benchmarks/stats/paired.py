@@ -40,7 +40,7 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
         (_GRADES, "bounded bets", paired_bets.log_evidence_worse),
     ):
         _bounded(report, pairs, method, evidence, streams=streams, length=length)
-    _heavy_tails(report, streams=100 if quick else 600, length=1_280 if quick else 3_200)
+    _heavy_tails(report, streams=100 if quick else 400, length=1_280 if quick else 3_200)
 
 
 def _mcnemar(counts: NDArray[np.int64]) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises, Snapshot

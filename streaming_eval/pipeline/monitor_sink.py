@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame
 from streaming_eval.adapters.checkpoint import query_id
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import Transition
-from streaming_eval.pipeline.estimates import Estimate, IntervalPlan, estimates
+from streaming_eval.pipeline.estimate import Estimate
+from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.evidence import worst_samples
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.monitor_rows import (

@@ -9,8 +9,8 @@ from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.errors import SettingsError
 from streaming_eval.inference.evaluate import PRODUCTION, EvaluationPlan
 from streaming_eval.pipeline.bound_scorers import bound_scorer, model_call, scale_of
-from streaming_eval.pipeline.preaggregate import SeriesLayout
 from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_plans import mix_plan, own_plan, paired_plan
 from streaming_eval.records import SeriesKey
 from streaming_eval.scoring import ScorerDefinition
@@ -111,6 +111,7 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
+        max_weight=settings.monitor.max_weight,
         mixes=_mixes(settings),
         mix_models=settings.production_models,
         categories=frozenset(name for name, d in definitions.items() if d.categories),

@@ -9,9 +9,9 @@ from streaming_eval.alerting.baseline import HOURS
 from streaming_eval.alerting.drift import DriftPlan
 from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
 from streaming_eval.pipeline.bound_scorers import scale_of
-from streaming_eval.pipeline.preaggregate import SeriesLayout
 from streaming_eval.pipeline.segment_mix import Mix
 from streaming_eval.pipeline.series_counts import alarm_weight, watches_drift
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.scoring import ScorerDefinition
 from streaming_eval.settings import BaselineSettings, ComparisonSettings, ScorerSettings, Settings
 from streaming_eval.stats.grid import Grid

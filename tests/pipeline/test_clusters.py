@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.pipeline.clusters import ClusterBy, cluster_of, with_first_of_cluster
-from streaming_eval.pipeline.preaggregate import SeriesLayout
 from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.records import ALL_SEGMENTS, Message, Sample, SeriesKey
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale

@@ -10,11 +10,11 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from streaming_eval.alerting import Alarm, Baseline, MonitorState, Pane
-from streaming_eval.pipeline.estimates import Estimate, IntervalPlan, estimates
-from streaming_eval.pipeline.plan import MonitorPlan
+from streaming_eval.pipeline.estimate import Estimate
+from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.series_report import SlidingWindow
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE
-from streaming_eval.records import ALL_SEGMENTS, SeriesKey
+from streaming_eval.records import SeriesKey
 from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import mean
 from streaming_eval.stats.mixture_bet import MixtureBet
@@ -253,46 +253,3 @@ def test_a_baseline_that_lacks_scores_says_so_and_leaves_the_series_insufficient
     assert {(e.state, e.baseline_missing) for e in estimates([known], PLAN, INTERVALS)} == {
         (MonitorState.INSUFFICIENT, 400)
     }
-
-
-def quantity(scorer: dict[str, object], **fleet: object) -> tuple[MonitorPlan, SeriesKey]:
-    """A fleet of one scorer, and its series."""
-    monitor = plan(scorers=[scorer], comparisons=[], **fleet)
-    ((name, version),) = monitor.layout.scales
-    return monitor, SeriesKey("assistant", ALL_SEGMENTS, name, version)
-
-
-def test_the_mean_on_a_logarithmic_scale_is_geometric_and_so_is_the_effect() -> None:
-    monitor, series = quantity({"kind": "latency_ms", "cap_ms": CAP_MS, "logarithmic": True})
-    slow, fast = ([0] * 65 for _ in range(2))
-    slow[16], fast[48] = 900, 900  # three quarters of the way to the cap, and a quarter
-    window, _ = estimates(
-        [report(series, slow, since=slow, baseline=fast, pinned=True)], monitor, INTERVALS
-    )
-    assert window.mean == pytest.approx((CAP_MS + 1) ** 0.75 - 1)
-    assert window.baseline_mean == pytest.approx((CAP_MS + 1) ** 0.25 - 1)
-    assert window.effect == window.mean - window.baseline_mean
-    assert window.effect_lower is not None and window.effect_upper is not None
-    assert 0 < window.effect_lower < window.effect < window.effect_upper < CAP_MS
-
-
-def test_what_has_no_better_and_no_worse_shows_no_evidence_of_a_drop() -> None:
-    monitor, series = quantity({"kind": "response_chars"})
-    counts = [1] * 65
-    window, _ = estimates([report(series, counts, log_evidence=99.0)], monitor, INTERVALS)
-    assert window.log_evidence == -700.0
-    assert window.state is MonitorState.INSUFFICIENT
-    assert window.drift is not None
-
-
-def test_categories_are_counted_and_have_no_mean_and_no_effect() -> None:
-    embedding = {"endpoint": "vectors", "model": "e"}
-    vectors = {"base_url": "http://127.0.0.1:9/v1", "api": "openai_embeddings"}
-    monitor, series = quantity(
-        {"kind": "embedding_cell", "embedding": embedding},
-        endpoints={"models": {"base_url": "http://127.0.0.1:9/v1"}, "vectors": vectors},
-    )
-    made = report(series, [30, 70], since=[30, 70], baseline=[50, 50], pinned=True)
-    window, _ = estimates([made], monitor, INTERVALS)
-    assert (window.mean, window.effect, window.baseline_mean) == (None, None, None)
-    assert (window.n, window.counts) == (100, (30, 70))

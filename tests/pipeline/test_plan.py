@@ -285,55 +285,9 @@ def test_seasons_sliding_windows_and_maturity_are_as_set() -> None:
     assert not own.looks_early
 
 
-@pytest.mark.parametrize("kind", ["prompt_chars", "response_chars"])
-def test_a_length_is_watched_for_drift_only_and_never_against_a_constant(kind: str) -> None:
-    constant = {"baseline": {"kind": "constant", "value": 0.9}}
-    monitor = plan(scorers=[{"kind": kind}], monitor=constant, comparisons=[])
-    watched = monitor.own[kind]
-    assert (watched.alarm, watched.judged, watched.baseline_constant) == (False, False, None)
-    assert watched.drift is not None
-    assert watched.drift.ordered
-    assert monitor.scales[kind].logarithmic
-
-
-def test_the_smallest_effect_of_a_logarithmic_latency_is_a_share_of_it() -> None:
-    scorer = {"kind": "latency_ms", "cap_ms": CAP_MS, "logarithmic": True}
-    monitor = plan(scorers=[scorer | {"smallest_effect": 0.25}], comparisons=[])
-    effect = math.log(1.25) / math.log(CAP_MS + 1)
-    assert monitor.own["latency_ms"].smallest_effect == pytest.approx(effect)
-    of_range = plan(scorers=[scorer], comparisons=[]).own["latency_ms"].smallest_effect
-    assert of_range == 0.02
-
-
-def test_a_share_of_a_latency_says_nothing_of_a_difference_in_milliseconds() -> None:
-    scorer = {"kind": "latency_ms", "cap_ms": CAP_MS, "logarithmic": True, "smallest_effect": 0.5}
-    pair = plan(scorers=[scorer]).paired["latency_ms", "small", "large"]
-    assert pair.smallest_effect == pytest.approx(0.02 / 2)
-
-
-def test_another_spacing_is_another_evaluation_version() -> None:
-    even, logarithmic = (
-        plan(scorers=[{"kind": "latency_ms", "logarithmic": given}]).layout.scales.keys()
-        for given in (False, True)
-    )
-    assert even != logarithmic
-
-
-def test_categories_have_no_pairs_and_the_limit_of_series_knows() -> None:
-    cells = {"kind": "embedding_cell", "embedding": {"endpoint": "vectors", "model": "e"}}
-    fleet = settings(
-        scorers=[cells, {"kind": "contains"}],
-        endpoints={
-            "models": {"base_url": "http://127.0.0.1:9/v1"},
-            "vectors": {"base_url": "http://127.0.0.1:9/v1", "api": "openai_embeddings"},
-        },
-    )
-    monitor = monitor_plan(fleet)
-    assert {scorer for scorer, _, _ in monitor.paired} == {"contains"}
-    rows = [
-        replace(row, paired={} if row.scorer == "embedding_cell" else row.paired)
-        for row in everything_imaginable(fleet, monitor)
-    ]
-    keys = series_of(rows, monitor)
-    assert len(keys) == series_limit(fleet)
-    assert all(monitor.watches(key) for key in keys)
+def test_weights_count_up_to_the_largest_that_is_set_and_not_at_all_by_default() -> None:
+    assert {p.grid.shares for p in plan().own.values()} == {(1.0,)}
+    weighted = plan(monitor={"max_weight": 8})
+    assert {p.grid.shares for p in weighted.own.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.paired.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.mixes.values()} == {(1.0,)}, "samples are samples"
