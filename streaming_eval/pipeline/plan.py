@@ -10,6 +10,7 @@ from streaming_eval.alerting.baseline import HOURS
 from streaming_eval.alerting.drift import DriftPlan
 from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
 from streaming_eval.errors import PermanentError, SettingsError
+from streaming_eval.inference.anchored_judge import AnchoredJudge
 from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.evaluate import (
     PRODUCTION,
@@ -18,6 +19,14 @@ from streaming_eval.inference.evaluate import (
     EvaluationPlan,
     Judge,
     ModelCall,
+)
+from streaming_eval.pipeline.anchors import (
+    AGREEMENT,
+    Watched,
+    agreement_plan,
+    anchored_judges,
+    anchored_scorers,
+    watched_judges,
 )
 from streaming_eval.pipeline.preaggregate import SeriesLayout
 from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
@@ -46,6 +55,7 @@ class MonitorPlan:
         scales: scorer label to the scale of its own series.
         worker_silence_s: see `worker_life`.
         mixes: segment name to the plan of its mix.
+        judges: (scorer label, evaluation version) to how its judge is held against people.
     """
 
     layout: SeriesLayout
@@ -55,6 +65,7 @@ class MonitorPlan:
     allowed_lateness_ms: int
     worker_silence_s: float
     mixes: Mapping[str, SeriesPlan] = field(default_factory=dict)
+    judges: Mapping[tuple[str, str], Watched] = field(default_factory=dict)
 
     def watches(self, key: SeriesKey) -> bool:
         """Whether the series is still part of the configuration.
@@ -97,11 +108,17 @@ class MonitorPlan:
 
 
 def evaluation_plan(settings: Settings) -> EvaluationPlan:
-    """What the score query does with every sample."""
+    """What the score query does with every sample.
+
+    Raises:
+        SettingsError: a judge's anchors cannot be read.
+    """
+    scorers = tuple(bound_scorer(settings, scorer) for scorer in settings.scorers)
     return EvaluationPlan(
         candidates=tuple(_call(settings, c, c.name) for c in settings.candidates),
-        scorers=tuple(bound_scorer(settings, scorer) for scorer in settings.scorers),
+        scorers=scorers,
         pairs=_pairs(settings, production=(PRODUCTION,)),
+        anchored=anchored_judges(settings.scorers, scorers),
     )
 
 
@@ -134,28 +151,33 @@ def monitor_plan(settings: Settings) -> MonitorPlan:
 
 def _monitor_plan(settings: Settings) -> MonitorPlan:
     bound = [bound_scorer(settings, scorer) for scorer in settings.scorers]
-    scales = {b.definition.name: scale_of(b.definition) for b in bound}
+    anchored = anchored_judges(settings.scorers, bound)
+    scorers: list[BoundScorer | AnchoredJudge] = [*bound, *anchored]
     layout = SeriesLayout(
-        scales={(b.definition.name, b.evaluation_version): scale_of(b.definition) for b in bound},
+        scales={(s.definition.name, s.evaluation_version): scale_of(s.definition) for s in scorers},
         models=(*settings.production_models, *(c.name for c in settings.candidates)),
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
         mixes=_mixes(settings),
         mix_models=settings.production_models,
+        anchored=frozenset(judge.definition.name for judge in anchored),
     )
+    agreement = agreement_plan(settings, layout.grid(AGREEMENT), _thresholds(settings))
     return MonitorPlan(
         layout=layout,
-        own={s.label: _series_plan(settings, s, None, layout) for s in settings.scorers},
+        own={s.label: _series_plan(settings, s, None, layout) for s in settings.scorers}
+        | dict.fromkeys(layout.anchored, agreement),
         paired={
             (s.label, c.candidate, c.against): _series_plan(settings, s, c, layout)
             for s in settings.scorers
             for c in settings.comparisons
         },
-        scales=scales,
+        scales={s.definition.name: scale_of(s.definition) for s in scorers},
         allowed_lateness_ms=settings.monitor.allowed_lateness,
         worker_silence_s=settings.spark.worker_silence / 1_000,
         mixes={name: _mix_plan(settings, mix) for name, mix in layout.mixes.items()},
+        judges=watched_judges(settings.scorers, bound, anchored),
     )
 
 
@@ -169,19 +191,21 @@ def alarmed_series(settings: Settings) -> int:
     """How many alarms share the false-alarm budget: all that can exist and may open.
 
     A series of a model's own may have two: one on its mean, one on its distribution. The mix of
-    each segment has one per production model.
+    each segment has one per production model, and so has each judge that is held against people.
     """
     scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
     drifts = sum(_watches_drift(settings, scorer) for scorer in settings.scorers)
     of_means = scorers * _models_and_pairs(settings)
     of_scores = (of_means + drifts * _models(settings)) * _segments(settings)
-    return of_scores + len(_mixes(settings)) * len(settings.production_models)
+    of_mixes = len(_mixes(settings)) * len(settings.production_models)
+    return of_scores + of_mixes + anchored_scorers(settings)
 
 
 def series_limit(settings: Settings) -> int:
     """How many series can exist at all under this configuration."""
     of_scores = len(settings.scorers) * _models_and_pairs(settings) * _segments(settings)
-    return of_scores + len(_mixes(settings)) * len(settings.production_models)
+    of_mixes = len(_mixes(settings)) * len(settings.production_models)
+    return of_scores + of_mixes + anchored_scorers(settings)
 
 
 def scale_of(definition: ScorerDefinition) -> Scale:

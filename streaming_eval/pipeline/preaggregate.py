@@ -17,7 +17,7 @@ from streaming_eval.adapters.schemas import SCORES
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_cells import ALONE, MISSING, ScoreCells, clusters_of
 from streaming_eval.pipeline.segment_mix import Mix, mix_rows
-from streaming_eval.records import ALL_SEGMENTS, OTHER
+from streaming_eval.records import ALL_SEGMENTS, JUDGE, OTHER
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale, mixed
 
@@ -65,6 +65,8 @@ class SeriesLayout:
         max_weight: largest weight that counts in full; 1 where weights do not count.
         mixes: segment name to its categories, of the segments whose mix is watched.
         mix_models: models whose mix that is: those of production.
+        anchored: scorers that tell of a judge itself; their only model is `__judge__`, which is no
+            name that other series could have.
     """
 
     scales: Mapping[tuple[str, str], Scale]
@@ -75,6 +77,11 @@ class SeriesLayout:
     max_weight: float = 1.0
     mixes: Mapping[str, Mix] = field(default_factory=dict)
     mix_models: tuple[str, ...] = ()
+    anchored: frozenset[str] = frozenset()
+
+    def models_of(self, scorer: str) -> tuple[str, ...]:
+        """The models that have series of a scorer; others count as `__other__`."""
+        return (JUDGE,) if scorer in self.anchored else self.models
 
     def grid(self, scale: Scale) -> Grid:
         """The cells that scores of a scale are counted in."""
@@ -145,6 +152,8 @@ def _scorer_parts(
     named = pc.and_(
         pc.equal(table["scorer"], scorer), pc.equal(table["evaluation_version"], version)
     )
+    if scorer in layout.anchored:  # no sample's model may pass for the judge's
+        named = pc.and_(named, pc.equal(table["model"], JUDGE))
     mine = table.filter(named)
     if not mine.num_rows:
         return
@@ -194,7 +203,8 @@ def _by_segment(
     n = table.num_rows
     if not n:
         return
-    model = pc.if_else(pc.is_in(table["model"], pa.array(layout.models)), table["model"], OTHER)
+    models = pa.array(layout.models_of(key[0]))
+    model = pc.if_else(pc.is_in(table["model"], models), table["model"], OTHER)
     base = pa.table(
         {
             "model": model,

@@ -119,6 +119,7 @@ class Job:
         self._answers.sweep()
         self.pending.load()
         record_versions(self._tables, self._evaluation.scorers)
+        record_versions(self._tables, self._evaluation.anchored)
         now_ms = _now_ms()
         since = instant(now_ms - self._settings.limits.deduplication_horizon)
         recent = self._tables.read(
