@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from html import escape
 
 from streaming_eval.adapters.prometheus import PipelineMetrics
-from streaming_eval.snapshot import EstimateView, Snapshot, newest_versions
+from streaming_eval.records import SeriesKey
+from streaming_eval.snapshot import CulpritView, EstimateView, Snapshot, newest_versions
 
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; }
@@ -19,7 +20,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 _TELLING = ("suspect", "drifted")  # states of a distribution of which the page says where
 _SERIES_HEAD = (
     "model", "segment", "scorer", "against", "window", "n", "missing", "mean", "interval",
-    "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where",
+    "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where", "put down to",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def status_page(
         now_s: epoch seconds.
     """
     views = newest_versions(snapshot.estimates) if snapshot else []
+    culprits = _culprits(snapshot.culprits if snapshot else ())
     now = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="seconds")
     state = "ready" if ready else "not ready: restoring"
     return "".join(
@@ -42,7 +44,7 @@ def status_page(
             "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=5>",
             f"<title>streaming-eval</title><style>{_STYLE}</style><h1>streaming-eval</h1>",
             f"<p>{state} at {now}. <a href=/metrics>Metrics</a></p><h2>Series</h2>",
-            _table(_SERIES_HEAD, map(_series_row, views)),
+            _table(_SERIES_HEAD, (_series_row(v, culprits.get(v.key, "")) for v in views)),
             "<h2>Pipeline</h2>",
             _table(("metric", "labels", "value"), _pipeline_rows(metrics)),
             "</html>\n",
@@ -55,7 +57,16 @@ def _table(head: Iterable[str], rows: Iterable[str]) -> str:
     return f"<table><tr>{titles}{''.join(rows)}</table>"
 
 
-def _series_row(view: EstimateView) -> str:
+def _culprits(said: Iterable[CulpritView]) -> dict[SeriesKey, str]:
+    """What the open alerts of each series are put down to, in words."""
+    words: dict[SeriesKey, str] = {}
+    for one in said:
+        earlier = f"{words[one.key]}; " if one.key in words else ""
+        words[one.key] = f"{earlier}{one.kind}: {one.culprit}"
+    return words
+
+
+def _series_row(view: EstimateView, culprit: str) -> str:
     key = view.key
     paired = bool(key.against)
     words = (key.model, key.segment, key.scorer, key.against, view.window)
@@ -73,7 +84,8 @@ def _series_row(view: EstimateView) -> str:
     drift = escape(view.drift_state or "–")
     where = escape("; ".join(view.drift_cells)) if view.drift_state in _TELLING else ""
     worst = state if state != "ok" or drift not in _TELLING else drift
-    return f'<tr class="{worst}">{_cells(words, numbers)}<td>{state}<td>{drift}<td>{where}'
+    last = "".join(f"<td>{text}" for text in (state, drift, where, escape(culprit)))
+    return f'<tr class="{worst}">{_cells(words, numbers)}{last}'
 
 
 def _interval(view: EstimateView) -> str:
