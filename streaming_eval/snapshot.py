@@ -75,10 +75,12 @@ class Promises:
     Attributes:
         alpha: chance that an interval ever misses the true mean of its window.
         seconds_per_false_alarm: mean time between false alarms, all series together, at least.
+        alarmed_scorers: scorers whose series share that budget.
     """
 
     alpha: float
     seconds_per_false_alarm: float
+    alarmed_scorers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

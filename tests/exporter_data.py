@@ -17,7 +17,11 @@ from streaming_eval.inference.spending.price import pico
 from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises, Snapshot
 
-PROMISES = Promises(alpha=0.05, seconds_per_false_alarm=604_800)
+PROMISES = Promises(
+    alpha=0.05,
+    seconds_per_false_alarm=604_800,
+    alarmed_scorers=frozenset({"contains", "token_f1"}),
+)
 STATE_OF = {
     "assistant": MonitorState.REGRESSED,
     "llama-2-7b": MonitorState.OK,

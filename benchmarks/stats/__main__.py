@@ -9,8 +9,12 @@ from benchmarks.stats import (
     coverage,
     delays,
     drift,
+    fleet,
+    marked_series,
     moving,
+    paired,
     pinned,
+    real_swap,
     state_bytes,
     width,
 )
@@ -25,6 +29,10 @@ _BENCHMARKS: dict[str, Benchmark] = {
     "pinned": pinned.run,
     "drift": drift.run,
     "attribution": attribution.run,
+    "fleet": fleet.run,
+    "paired": paired.run,
+    "real-swap": real_swap.run,
+    "marked-series": marked_series.run,
 }
 
 if __name__ == "__main__":

@@ -57,6 +57,10 @@ class PipelineMetrics:
         self._dead_letters = self._counter(
             "dead_letters", "Records that cannot be samples, by reason.", "reason"
         )
+        self._clipped = self._counter(
+            "clipped_weights",
+            "Scores whose weight is larger than monitor.max_weight and that count as that much.",
+        )
         self._late = self._counter(
             "late_samples", "Scores that came after their pane was closed and count in no window."
         )
@@ -131,6 +135,9 @@ class PipelineMetrics:
 
     def count_dead_letters(self, reason: str, n: int) -> None:
         self._dead_letters.labels(reason).inc(n)
+
+    def count_clipped_weights(self, n: int) -> None:
+        self._clipped.inc(n)
 
     def count_late_samples(self, n: int) -> None:
         self._late.inc(n)

@@ -2,13 +2,19 @@
 
 The clock of the alarm is the pane, in event time. Only panes that hold a score tick, and an open
 pane ticks provisionally, so an alarm need not wait for the watermark. Both keep the promise of
-`EDetector`: with w_k the product of the factors of all scores in panes from k on, evidence is never
-more than the sum of w_k over all panes k up to the newest one seen, empty ones included. Each w_k
-starts at 1 and is a supermartingale in the order of arrival, whichever pane a score falls in, as
-long as every score's mean, given the baseline and the scores that arrived before, is at least the
-null mean. So at any look evidence is expected to be at most the number of panes begun, which is all
-that the bound on false alarms needs; looks within a pane, out of order or batch by batch cost
-nothing. Which pane a score falls in and whether it is late must not depend on the score.
+`EDetector`. Closed panes do so in the order of event time. Of looks at all that has come, open
+panes included: with w_k the product of the factors of all scores in panes from k on, evidence is
+never more than the sum of w_k over all panes k up to the newest one seen, empty ones included. Each
+w_k starts at 1 and is a supermartingale in the order of arrival, whichever pane a score falls in,
+as long as every score's mean, given the baseline and the scores that arrived before, is at least
+the null mean. So at any look evidence is expected to be at most the number of panes begun; looks
+within a pane, out of order or batch by batch cost nothing. Which pane a score falls in and whether
+it is late must not depend on the score.
+
+The two orders are not one, and of several open panes each is looked at as if the later ones had not
+begun, so that an alarm in a backlog is dated where it would have opened. That the first alarm of
+all these looks keeps the budget is measured (`tests/alerting/test_monitor_guarantee.py`), not
+proven; proven is twice the budget where at most one pane is open, by adding two chances.
 
 An alarm ends when the mirrored detector, begun after the pane that opened it, shows that the mean
 is above the null again, or when a person decides so; then all evidence is 0 and the detector

@@ -7,6 +7,7 @@ from math import log
 
 from streaming_eval.alerting.baseline import HOURS, within_an_hour
 from streaming_eval.alerting.drift import DriftPlan
+from streaming_eval.stats.fleet_budget import FleetBudget
 from streaming_eval.stats.grid import Grid
 
 
@@ -100,18 +101,21 @@ class Thresholds:
     log_threshold: float
 
 
-def fleet_thresholds(once_per_ms: int, pane_ms: int, alarmed_series: int) -> Thresholds:
+def fleet_thresholds(once_per_ms: int, pane_ms: int, shares: float) -> Thresholds:
     """Thresholds that keep a whole fleet to one false alarm per `once_per_ms` on average.
 
-    With A = once_per_ms / pane_ms and K alarmed series of equal weight, each alarm opens at
-    evidence A K. A series' chance of a false alarm within T panes is then at most T / (A K), so
-    the expected number of falsely alarmed series is at most T / A under any dependence between
-    them. K must be fixed before the data: count the series that may exist, not those seen.
+    The chance of any false alarm, and how many series are falsely alarmed on average, follow from
+    the budget alone, whatever the dependence between series: see `FleetBudget`.
+
+    Args:
+        once_per_ms: mean time to the fleet's first false alarm, at least.
+        pane_ms: the alarm's clock.
+        shares: of how many equal shares of the budget this series gets one: the number of alarmed
+            series, or with weights the sum of all weights over its own. Fixed before the data:
+            count the series that may exist, not those seen.
 
     >>> round(fleet_thresholds(604_800_000, 300_000, 5_000).log_threshold, 1)
     16.1
     """
-    if alarmed_series < 1 or once_per_ms < pane_ms:
-        raise ValueError("a budget needs a series and at least one pane per false alarm")
-    log_suspect = log(once_per_ms / pane_ms)
-    return Thresholds(log_suspect, log_suspect + log(alarmed_series))
+    budget = FleetBudget(once_per_ms / pane_ms, total_weight=shares)
+    return Thresholds(log(budget.panes), budget.log_threshold(1.0))

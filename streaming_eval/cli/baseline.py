@@ -77,8 +77,11 @@ def create(  # noqa: PLR0913 - one parameter per option
     from streaming_eval.pipeline.stored_baseline import baselines_table
 
     period = frozen.Period(_instant_ms("--from", begin), _instant_ms("--to", end))
+    now_ms = time.time_ns() // 1_000_000
     if period.from_ms >= period.to_ms:
         raise typer.BadParameter("--from must be before --to")
+    if period.to_ms > now_ms - settings.monitor.label_maturity:
+        raise typer.BadParameter("--to: the period must be over, and monitor.label_maturity past")
     tables, plan = existing_tables(settings.storage), monitor_plan(settings)
     chosen = frozen.Chosen(model, segment, scorer, against)
     with busy("Counting scores ..."):
@@ -90,7 +93,7 @@ def create(  # noqa: PLR0913 - one parameter per option
     if not made:
         say_error("error: no series of this configuration has scores there")
         raise typer.Exit(EXIT_FAILURE)
-    rows = baselines_table(made, None, time.time_ns() // 1_000_000)
+    rows = baselines_table(made, None, now_ms)
     tables.append_untracked("baselines", rows)
     ids = {one.baseline_id for one in made}
     from streaming_eval.pipeline.ledger_views import baselines

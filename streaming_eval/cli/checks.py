@@ -47,15 +47,15 @@ def validate(
     What is allowed and seldom wise is a warning on standard error.
     """
     settings = settings_from(file or config, changes, strict=strict)
-    verdict = f"{file or config}: valid, {_extent(settings)}"
+    verdict = [f"{file or config}: valid, {_extent(settings)}", *_alarms(settings)]
     from streaming_eval.pipeline.plan_warnings import warnings
 
     if print_effective:
         from streaming_eval.configuration import effective_yaml
 
         # The verdict as a comment: what is printed is a configuration itself.
-        verdict = f"# {verdict}\n{effective_yaml(settings).rstrip()}"
-    say(verdict)
+        verdict = [*(f"# {line}" for line in verdict), effective_yaml(settings).rstrip()]
+    say("\n".join(verdict))
     for warning in warnings(settings):
         say_error(f"warning: {warning}")
 
@@ -103,3 +103,26 @@ def _extent(settings: Settings) -> str:
     evaluation_plan(settings)
     monitor_plan(settings)
     return f"models: {models}, scorers: {len(settings.scorers)}, series: at most {series}"
+
+
+def _alarms(settings: Settings) -> list[str]:
+    """What the false-alarm budget comes to, in sentences."""
+    from streaming_eval.pipeline.plan import alarmed_series, monitor_plan
+    from streaming_eval.settings import duration_text
+    from streaming_eval.stats.fleet_budget import MONTH_MS, FleetBudget
+
+    if not alarmed_series(settings):
+        return ["alarms: none, no scorer raises any"]
+    monitor, own = settings.monitor, monitor_plan(settings).own
+    budget = FleetBudget(monitor.false_alarms.once_per / monitor.pane, total_weight=1.0)
+    a_month = MONTH_MS / monitor.pane
+    thresholds = ", ".join(
+        f"{s.label} {own[s.label].log_threshold:.1f}" for s in settings.scorers if s.raises_alerts
+    )
+    return [
+        f"alarms: at most {alarmed_series(settings)} share a budget of one false alarm per "
+        f"{duration_text(monitor.false_alarms.once_per)}; in 30 days at most "
+        f"{budget.expected_false_alarms(a_month):.2g} are false on average, "
+        f"any at all with probability at most {budget.chance_of_any(a_month):.2g}",
+        f"alarms: log evidence needed per scorer: {thresholds}",
+    ]

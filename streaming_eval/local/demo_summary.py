@@ -19,6 +19,7 @@ class AlertSummary:
     """One alert; the two delays are None when production had not been swapped by then."""
 
     series_key: str
+    kind: str
     model: str
     against: str
     segment: str
@@ -26,8 +27,8 @@ class AlertSummary:
     opened_at: str
     n_since_began: int
     began_at: str
-    baseline_mean: float
-    mean: float
+    baseline_mean: float | None
+    mean: float | None
     samples_after_swap: int | None
     seconds_after_swap: float | None
 
@@ -98,6 +99,7 @@ def _alerts(alerts: pa.Table, scores: pa.Table, swap: Swap | None) -> list[Alert
     return [
         AlertSummary(
             series_key=row["series_key"],
+            kind=row["kind"],
             model=row["model"],
             against=row["against"],
             segment=row["segment"],

@@ -84,15 +84,15 @@ def _write(
     columns: Mapping[str, Any],
 ) -> None:
     about = f"{key}|{kind}|{signature.now_ms}|{columns}"
-    newest = tables.largest("scores", "event_time")
+    now, newest = instant(signature.now_ms), tables.largest("scores", "event_time")
     row = {
         "decision_id": hashlib.sha256(about.encode()).hexdigest()[:16],
         "kind": kind,
         **series_columns(key),
-        "known_until": instant(0) if newest is None else newest,
+        "known_until": instant(0) if newest is None else min(newest, now),
         "decided_by": signature.by,
         "reason": signature.reason,
-        "decided_at": instant(signature.now_ms),
+        "decided_at": now,
         **columns,
     }
     tables.append_untracked("decisions", pa.Table.from_pylist([row], schema=DECISIONS))

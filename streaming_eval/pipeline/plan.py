@@ -159,11 +159,12 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
+        max_weight=settings.monitor.max_weight,
         mixes=_mixes(settings),
         mix_models=settings.production_models,
         anchored=frozenset(judge.definition.name for judge in anchored),
     )
-    agreement = agreement_plan(settings, layout.grid(AGREEMENT), _thresholds(settings))
+    agreement = agreement_plan(settings, layout.grid(AGREEMENT), _thresholds(settings, 1.0))
     return MonitorPlan(
         layout=layout,
         own={s.label: _series_plan(settings, s, None, layout) for s in settings.scorers}
@@ -193,12 +194,23 @@ def alarmed_series(settings: Settings) -> int:
     A series of a model's own may have two: one on its mean, one on its distribution. The mix of
     each segment has one per production model, and so has each judge that is held against people.
     """
-    scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
-    drifts = sum(_watches_drift(settings, scorer) for scorer in settings.scorers)
-    of_means = scorers * _models_and_pairs(settings)
-    of_scores = (of_means + drifts * _models(settings)) * _segments(settings)
+    of_scores = sum(_alarms_of(settings, scorer) for scorer in settings.scorers)
     of_mixes = len(_mixes(settings)) * len(settings.production_models)
     return of_scores + of_mixes + anchored_scorers(settings)
+
+
+def _alarms_of(settings: Settings, scorer: ScorerSettings) -> int:
+    """How many alarms a scorer's series may have, on means and on distributions."""
+    means = _models_and_pairs(settings) if scorer.raises_alerts else 0
+    distributions = _models(settings) if _watches_drift(settings, scorer) else 0
+    return (means + distributions) * _segments(settings)
+
+
+def alarm_weight(settings: Settings) -> float:
+    """Sum of the alarm weights of all those alarms; that of a mix, and of a judge itself, is 1."""
+    weighed = sum(s.alarm_weight * _alarms_of(settings, s) for s in settings.scorers)
+    of_mixes = len(_mixes(settings)) * len(settings.production_models)
+    return weighed + of_mixes + anchored_scorers(settings)
 
 
 def series_limit(settings: Settings) -> int:
@@ -282,7 +294,7 @@ def _series_plan(
         inherited = baseline if baseline.kind == "pinned" else BaselineSettings()
         baseline = comparison.baseline or inherited
         scale = scale.difference()
-    thresholds, drift = _thresholds(settings), None
+    thresholds, drift = _thresholds(settings, scorer.alarm_weight), None
     if comparison is None and _watches_drift(settings, scorer):
         drift = _drift_plan(settings, scale, thresholds, ordered=True)
     return SeriesPlan(
@@ -304,7 +316,7 @@ def _series_plan(
 
 def _mix_plan(settings: Settings, mix: Mix) -> SeriesPlan:
     """Watched for drift alone: a mix has no better and no worse."""
-    monitor, thresholds = settings.monitor, _thresholds(settings)
+    monitor, thresholds = settings.monitor, _thresholds(settings, 1.0)
     pinned = monitor.baseline if monitor.baseline.kind == "pinned" else BaselineSettings()
     return SeriesPlan(
         grid=Grid(len(mix.categories)),
@@ -323,9 +335,12 @@ def _mix_plan(settings: Settings, mix: Mix) -> SeriesPlan:
     )
 
 
-def _thresholds(settings: Settings) -> Thresholds:
-    monitor, alarmed = settings.monitor, max(alarmed_series(settings), 1)
-    return fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, alarmed)
+def _thresholds(settings: Settings, weight: float) -> Thresholds:
+    """Those of an alarm of this weight."""
+    monitor = settings.monitor
+    # A scorer without alarms takes no share: what its threshold would be is then only for show.
+    shares = max(alarm_weight(settings) / weight, 1.0)
+    return fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, shares)
 
 
 def _drift_plan(

@@ -18,8 +18,7 @@ _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProv
 
 # State is one column of text, whose layout is ours; format 2 keeps one lineage under task retries.
 # A speculative copy only waits for the first attempt. Generated code is for rows, of which the JVM
-# sees hardly any.
-# `spark.redaction` does not know API keys by default.
+# sees hardly any. `spark.redaction` does not know API keys by default.
 GUARANTEES: Mapping[str, str] = MappingProxyType(
     {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -47,8 +46,8 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
 )
 
 # Without its native library Hadoop starts a process (`chmod`, `readlink`) several times for every
-# file that it creates and renames. This manager, and no checksum files beside the files, need one.
-# The lease keeps a second writer out, which the default manager would notice.
+# file that it creates and renames. This manager and files without checksum files beside them start
+# one. The lease keeps a second writer out, which the default manager would notice.
 LOCAL_FILES: Mapping[str, str] = MappingProxyType(
     {
         "spark.sql.streaming.checkpointFileManagerClass": (
@@ -80,21 +79,21 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in (_chosen(settings) | dict(LOCAL_FILES) | dict(GUARANTEES)).items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    _write_no_checksum_files(session)
-    return session
+    spark = builder.getOrCreate()
+    _write_no_checksum_files(spark)
+    return spark
 
 
-def _write_no_checksum_files(session: SparkSession) -> None:
-    """Spares Hadoop a second file, and its processes, for each file of a checkpoint.
+def _write_no_checksum_files(spark: SparkSession) -> None:
+    """Tells the one local file system of this JVM, which Hadoop keeps for all who ask.
 
-    Not by `fs.file.impl`: with another class than its own, Hadoop cannot copy a local file, and so
-    no snapshot of a state.
+    `fs.file.impl: RawLocalFileSystem` would do so everywhere, but RocksDB's snapshots are copied by
+    a method of Hadoop that insists on the other class.
     """
-    jvm = session.sparkContext._jvm
-    assert jvm is not None
-    hadoop = session.sparkContext._jsc.hadoopConfiguration()
-    jvm.org.apache.hadoop.fs.FileSystem.getLocal(hadoop).setWriteChecksum(False)
+    assert spark._jvm is not None
+    configuration = spark.sparkContext._jsc.hadoopConfiguration()
+    files = spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(configuration)
+    files.setWriteChecksum(False)
 
 
 def _chosen(settings: SparkSettings) -> dict[str, str]:

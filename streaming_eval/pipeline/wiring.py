@@ -93,7 +93,11 @@ class Job:
         self._evaluation = evaluation_plan(settings)
         self._monitor = monitor_plan(settings)
         self._board = Board(
-            Promises(settings.monitor.alpha, settings.monitor.false_alarms.once_per / 1_000),
+            Promises(
+                settings.monitor.alpha,
+                settings.monitor.false_alarms.once_per / 1_000,
+                frozenset(label for label, own in self._monitor.own.items() if own.alarm),
+            ),
             settings.monitor.forget_quiet_series_after,
         )
         self._security = resolve_security(settings.kafka.security)
@@ -208,7 +212,7 @@ class Job:
 
     def _observe_scored(self, batch: ScoredBatch) -> None:
         self.last_batch_at = time.monotonic()
-        observe_scored(self.exporter.metrics, batch)
+        observe_scored(self.exporter.metrics, batch, self._settings.monitor.max_weight)
 
     def _observe_monitored(self, batch: MonitoredBatch) -> None:
         self.last_batch_at = time.monotonic()
@@ -223,6 +227,7 @@ class Job:
             "monitor.pane": duration_text(monitor.pane),
             "monitor.window": duration_text(monitor.window),
             "monitor.label_maturity": duration_text(monitor.label_maturity),
+            "monitor.max_weight": f"{monitor.max_weight:g}",
             "layout of the state": str(SeriesState().version),
         }
 

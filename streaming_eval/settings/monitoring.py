@@ -124,6 +124,13 @@ class MonitorSettings(Section):
         default="conversation",
         description="samples that share it count once, where it first appears, with their mean",
     )
+    max_weight: float = Field(
+        default=1.0,
+        ge=1.0,
+        le=20.0,
+        description="largest `weight` of a score that counts in full, a larger one counts as this; "
+        "at 1 every score counts once",
+    )
     alpha: float = Field(
         default=0.05, gt=0, lt=1, description="probability that an interval ever misses the mean"
     )

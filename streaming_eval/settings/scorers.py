@@ -64,6 +64,13 @@ class ScorerSettings(Section):
         default=None,
         description="whether the distribution of its scores is watched; as `alarm` when absent",
     )
+    alarm_weight: float = Field(
+        default=1,
+        ge=0.01,
+        le=100,
+        description="share of the false-alarm budget that each of its alarms gets, relative to the "
+        "others: more weight, sooner alarms here, later ones there",
+    )
     smallest_effect: float | None = Field(
         default=None,
         gt=0,

@@ -26,6 +26,7 @@ def root(tmp_path: Path) -> Root:
     root.scored(10, [1.0] * 30 + [0.0] * 10)
     root.scored(19, [0.0] * 3, model="small")
     document = settings().model_dump(mode="json", exclude_unset=True)
+    document["monitor"]["drift"] = {"watch": False}  # or the mix of tiers has a baseline, too
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(document))
     return root
 
@@ -102,6 +103,7 @@ def test_alerts_are_listed_and_acknowledged(root: Root) -> None:
         (["baseline", "create", *FROM_TO, "--scorer", "judge"], 1, "has scores there"),
         (["baseline", "create", "--from", "monday", "--to", "x"], 2, "'monday' is not an instant"),
         (["baseline", "create", *FROM_TO[2:], "--from", FROM_TO[3]], 2, "--from must be before"),
+        (["baseline", "create", *FROM_TO[:3], "2099-01-01T00:00:00Z"], 2, "must be over"),
         (["baseline", "show", "b1"], 1, "there is no baseline b1"),
         (["baseline", "promote", "b1", "--reason", "x"], 1, "there is no baseline b1"),
         (["baseline", "promote", "b1"], 2, "--reason"),

@@ -139,7 +139,7 @@ def test_the_verdict_is_shown_until_the_alert_ends_also_after_a_restart(tmp_path
     run = watching(tmp_path)
     run.panes(BEFORE)
     run.panes(12, POOR)
-    board = Board(Promises(0.05, 3_600.0), 10**12)
+    board = Board(Promises(0.05, 3_600.0, frozenset({"helpful"})), 10**12)
     board.restore(run.tables, run.shown[-1].now_ms)
     snapshot = board.snapshot(run.shown[-1].now_ms)
     (said,) = snapshot.culprits

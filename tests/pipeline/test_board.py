@@ -14,7 +14,7 @@ from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises
 from tests.pipeline.estimated import KEY, estimate
 
-PROMISES = Promises(0.05, 604_800.0)
+PROMISES = Promises(0.05, 604_800.0, frozenset({"contains"}))
 FORGET_MS = 3_600_000
 NOW_MS = 1_700_000_000_123
 PAIR = SeriesKey("a|b", "tier=pro", "contains", "v1", "small")

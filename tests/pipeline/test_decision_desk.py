@@ -116,6 +116,13 @@ def test_before_any_score_all_scores_count(tmp_path: Path) -> None:
     assert decision.known_until_ms == 0
 
 
+def test_a_sample_from_the_future_does_not_put_the_beginning_off(root: Root) -> None:
+    root.scored(10**9, [1.0])
+    promote(root.tables, PLAN, "b1", MIRA)
+    ((_, decision),) = streamed(root)
+    assert decision.known_until_ms == MIRA.now_ms
+
+
 def test_no_decisions_are_no_rows() -> None:
     assert list(decision_rows([])) == []
 

@@ -18,8 +18,9 @@ from streaming_eval.pipeline.frozen_baselines import (
     scores_of,
 )
 from streaming_eval.pipeline.ledger_views import baselines
+from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
 from streaming_eval.pipeline.stored_baseline import StoredBaseline, baselines_table
-from streaming_eval.records import ALL_SEGMENTS
+from streaming_eval.records import ALL_SEGMENTS, SeriesKey
 from tests.pipeline.deciding import Root
 from tests.pipeline.fleet import PANE_MS, key, plan
 
@@ -52,7 +53,10 @@ def test_the_scores_of_the_period_are_counted_for_each_series_that_has_some(root
     assert found[key()].baseline.counts == (10, 35)
     assert found[key(segment="tier=pro")].baseline.counts == (0, 5)
     assert found[key(model="small")].baseline.counts == (3, 0)
-    assert len(found) == 3
+    mix = Mix.of(("pro", "free"))
+    tiers = found[SeriesKey("assistant", "tier", SEGMENT_MIX, mix.version)]
+    assert tiers.baseline.counts == (5, 0, 0, 47), "samples, whether they have a score or not"
+    assert len(found) == 4
     everything = found[key()]
     assert everything.mean == 35 / 45
     assert everything.lower_bound is not None
@@ -66,7 +70,8 @@ def test_the_scores_of_the_period_are_counted_for_each_series_that_has_some(root
         (Chosen(model="small"), 1),
         (Chosen(segment=ALL_SEGMENTS), 2),
         (Chosen(scorer="judge"), 0),
-        (Chosen(against=""), 3),
+        (Chosen(against=""), 4),
+        (Chosen(scorer=SEGMENT_MIX), 1),
         (Chosen(model="assistant", segment="tier=pro"), 1),
     ],
 )

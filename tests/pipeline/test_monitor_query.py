@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,6 @@ def spark() -> Iterator[SparkSession]:
 @pytest.fixture
 def monitor(spark: SparkSession, tmp_path: Path) -> Iterator[Monitor]:
     monitor = Monitor(spark, Root(tmp_path))
-    monitor.start()
     yield monitor
     monitor.stop()
 
@@ -179,26 +179,26 @@ class Told:
         self._random = random.Random(3)
         self._commits = self._decisions = 0
 
-    def scores(self, panes: Iterable[int], rate: float) -> None:
-        """A commit per pane, each seen by the monitor before the next."""
-        for pane in panes:
-            self.commit(pane, rate)
-            self.monitor.settle()
+    def scores(self, panes: Sequence[int], rate: float) -> None:
+        """One commit with scores in these panes, taken before anything else comes."""
+        self.commit(panes, rate)
+        self.monitor.settle()
 
-    def commit(self, pane: int, rate: float, n: int = 60) -> None:
+    def commit(self, panes: Sequence[int], rate: float, n: int = 60) -> None:
         """Production, and a candidate beside another; some scores are missing.
 
         The append is tried twice, as after a kill of the score query: the second brings nothing.
         """
         rows = []
-        for number in range(n):
-            at_ms = pane * PANE_MS + number
+        for pane, number in product(panes, range(n)):
+            columns = {
+                "evaluation_version": VERSIONS["contains"],
+                "at_ms": pane * PANE_MS + number,
+                "segments": [("tier", ("pro", "free")[number % 2])],
+            }
             passed, other = (float(self._random.random() < rate) for _ in range(2))
-            columns = {"evaluation_version": VERSIONS["contains"], "at_ms": at_ms}
-            name = f"{self._commits}-{number}"
-            own = None if number % 20 == 7 else passed
-            segments = [("tier", ("pro", "free")[number % 2])]
-            rows.append(score_row(name, own, segments=segments, **columns))
+            name = f"{self._commits}-{pane}-{number}"
+            rows.append(score_row(name, None if number % 20 == 7 else passed, **columns))
             paired = [("large", other)]
             rows.append(score_row(name, passed, model="small", paired_values=paired, **columns))
         table = score_table(rows)
@@ -246,12 +246,16 @@ def test_restarts_late_rows_and_decisions_leave_what_the_pure_functions_say(
     monitor: Monitor,
 ) -> None:
     told, root = Told(monitor), monitor.root
-    told.scores(range(1, 11), GOOD)
+    told.commit(range(1, 6), GOOD)
+    monitor.start()  # with scores in the very first batch
+    monitor.settle()
+    told.scores(range(6, 11), GOOD)
     told.scores([3, 4], BAD)  # late: counted as such, nowhere else
     check(told)
     monitor.stop()
-    told.commit(11, GOOD)
+    told.commit([11], GOOD)
     monitor.start()
+    monitor.settle()
     told.scores(range(12, 17), BAD)
     check(told)
     first, second, *_ = alerts(root.tables, Chosen(), only_open=True)
@@ -269,7 +273,8 @@ def test_restarts_late_rows_and_decisions_leave_what_the_pure_functions_say(
     monitor.killed_in(seen)
     told.decided()
     check(told)
-    told.scores(range(20, 40), GOOD)
+    told.scores(range(20, 30), GOOD)
+    told.scores(range(30, 40), GOOD)
     check(told)
     why = {step.resolution.why for _, step in told.pure.transitions if step.resolution}
     assert why == {Why.PROMOTED, Why.ACKNOWLEDGED, Why.RECOVERED}

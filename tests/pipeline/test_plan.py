@@ -99,6 +99,22 @@ def test_the_false_alarm_budget_is_divided_among_all_series_that_may_alarm() -> 
     assert watched.drift.log_threshold == watched.log_threshold
 
 
+def test_a_scorer_with_more_weight_needs_less_evidence_and_the_others_more() -> None:
+    """The chances of a false alarm still add up to those of the budget."""
+    fleet = settings(monitor={"drift": {"watch": False}})
+    heavy = fleet.scorers[0].model_copy(update={"alarm_weight": 3.0})
+    weighted = fleet.model_copy(update={"scorers": (heavy, *fleet.scorers[1:])})
+    plans = monitor_plan(weighted)
+    needed = {s.label: plans.own[s.label].log_threshold for s in fleet.scorers if s.raises_alerts}
+    assert len(needed) == 2
+    assert needed.pop(heavy.label) == pytest.approx(needed.popitem()[1] - math.log(3))
+    each, mixes = divmod(alarmed_series(fleet), 2)  # the mix of the one segment has weight 1
+    light = next(s.label for s in fleet.scorers[1:] if s.raises_alerts)
+    of_heavy, of_light = (math.exp(-plans.own[n].log_threshold) for n in (heavy.label, light))
+    budget_panes = math.exp(plans.own[light].log_suspect)
+    assert each * of_heavy + (each + mixes) * of_light == pytest.approx(1 / budget_panes)
+
+
 def test_a_scorer_without_alarm_has_a_series_that_never_opens_one() -> None:
     assert plan().series(key("contains")).alarm
     assert not plan().series(key("latency_ms")).alarm
@@ -272,3 +288,11 @@ def test_seasons_sliding_windows_and_maturity_are_as_set() -> None:
     own = plan(monitor=monitor).own["contains"]
     assert (own.seasons, own.sliding_ms, own.maturity_ms) == (24, (600_000, 3_600_000), 7_200_000)
     assert not own.looks_early
+
+
+def test_weights_count_up_to_the_largest_that_is_set_and_not_at_all_by_default() -> None:
+    assert {p.grid.shares for p in plan().own.values()} == {(1.0,)}
+    weighted = plan(monitor={"max_weight": 8})
+    assert {p.grid.shares for p in weighted.own.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.paired.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.mixes.values()} == {(1.0,)}, "samples are samples"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyspark.sql import Row
 from pyspark.sql.streaming.tws_tester import TwsTester
 
-from streaming_eval.alerting import Baseline, Decision, SeriesState, Why
+from streaming_eval.alerting import AlertKind, Baseline, Decision, SeriesState, Why
 from streaming_eval.pipeline.decision_stream import DECISION
 from streaming_eval.pipeline.preaggregate import MISSING
 from streaming_eval.pipeline.series_processor import REPORT, STATE, STATE_NAME, SeriesProcessor
@@ -194,7 +194,8 @@ def test_an_alarm_opens_exactly_once_however_the_batches_are_cut() -> None:
         for begin in range(0, len(drop), size):
             step.take(drop[begin : begin + size])
         step.watermark(30)
-        assert [len(r.transitions) for r in step.reports if r.transitions] == [1]
+        kinds = [t.alarm.kind for r in step.reports for t in r.transitions]
+        assert sorted(kinds) == [AlertKind.DRIFT, AlertKind.REGRESSION], "a drop is a drift, too"
         opened = [r.alarm for r in step.reports if r.alarm]
         assert set(opened) == {opened[0]}, "it stays as it was when it opened"
         assert opened[0].began_ms == 12 * PANE_MS
@@ -246,9 +247,10 @@ def test_a_promotion_resolves_the_alert_and_is_reported_as_a_new_baseline() -> N
     promoted = step.decide(Decision(1, 8 * PANE_MS, "mira", "accepted", accepted))
     assert (promoted.baseline.id, promoted.baseline.version) == ("b1", 2)
     assert promoted.baseline_is_new
-    (ended,) = promoted.transitions
-    assert ended.resolution is not None
-    assert (ended.resolution.why, ended.resolution.who) == (Why.PROMOTED, "mira")
+    assert [t.alarm.kind for t in promoted.transitions] == [AlertKind.REGRESSION, AlertKind.DRIFT]
+    for ended in promoted.transitions:
+        assert ended.resolution is not None
+        assert (ended.resolution.why, ended.resolution.who) == (Why.PROMOTED, "mira")
     later = step.take([(9, BAD)] * 240 + [(9, GOOD)] * 60)
     assert (later.alarm, later.transitions, later.baseline_is_new) == (None, (), False)
     assert (later.since.counts, later.since_ms) == ((240, 60), 9 * PANE_MS)
