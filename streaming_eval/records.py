@@ -9,6 +9,8 @@ from enum import StrEnum
 
 ALL_SEGMENTS = "__all__"
 OTHER = "__other__"
+JUDGE = "__judge__"
+"""Stands where a model's name does, in scores of a judge itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,21 @@ class Sample:
     sampling_fraction: float = 1.0
     latency_ms: float | None = None
     usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A sample with a response that people have graded: what a judge is held against.
+
+    Attributes:
+        sample: id, conversation, context and targets; nothing else in it counts.
+        response: the text that was graded.
+        grade: the people's grade, on the judge's scale.
+    """
+
+    sample: Sample
+    response: str
+    grade: int
 
 
 @dataclass(frozen=True, slots=True)

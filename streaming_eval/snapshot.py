@@ -84,11 +84,30 @@ class Promises:
 
 
 @dataclass(frozen=True, slots=True)
+class CulpritView:
+    """What an open alert on a judge's scores is put down to.
+
+    Attributes:
+        kind: value of an `AlertKind`.
+        culprit: value of a `Culprit`.
+    """
+
+    key: SeriesKey
+    kind: str
+    culprit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every series that is alive, in any order."""
+    """Every series that is alive, in any order.
+
+    Attributes:
+        culprits: of their open alerts, where a judge has part in them that is held against people.
+    """
 
     promises: Promises
     estimates: tuple[EstimateView, ...] = ()
+    culprits: tuple[CulpritView, ...] = ()
 
 
 def newest_versions(estimates: Iterable[EstimateView]) -> list[EstimateView]:

@@ -15,7 +15,7 @@ from streaming_eval.inference.quota.quotas import QuotaStatus
 from streaming_eval.inference.spending.budget import Budget, Per, Unit
 from streaming_eval.inference.spending.price import pico
 from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
-from streaming_eval.snapshot import EstimateView, Promises, Snapshot
+from streaming_eval.snapshot import CulpritView, EstimateView, Promises, Snapshot
 
 PROMISES = Promises(
     alpha=0.05,
@@ -37,6 +37,8 @@ def view(key: SeriesKey, window: str = "1h", **changed: object) -> EstimateView:
         "log_threshold": 12.25, "state": "ok", "missing": 3, "baseline_missing": 0,
         "updated_ms": 1_700_000_000_000,
     }  # fmt: skip
+    if not key.against:
+        values |= {"drift_log_evidence": 3.5, "drift_log_threshold": 12.25, "drift_state": "ok"}
     return EstimateView(key, window, **(values | changed))  # type: ignore[arg-type]
 
 
@@ -54,7 +56,8 @@ def fleet(updated_ms: int = 1_700_000_000_000) -> Snapshot:
         view(new, "1h", n=0, mean=None, lower=0.0, upper=1.0, baseline_mean=None, effect=None,
              effect_lower=None, effect_upper=None, log_evidence=-700.0, state="insufficient"),
     ]  # fmt: skip
-    return Snapshot(PROMISES, tuple(replace(v, updated_ms=updated_ms) for v in views))
+    said = CulpritView(own[0], "regression", "undecided")
+    return Snapshot(PROMISES, tuple(replace(v, updated_ms=updated_ms) for v in views), (said,))
 
 
 def full_house(mean: float = 0.5) -> Snapshot:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from streaming_eval.alerting.verdict import DriftState, MonitorState
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Snapshot, newest_decisions, newest_versions
+from streaming_eval.stats.attribution import Culprit
 
 PREFIX = "streaming_eval_"
 SERIES_LABELS = ("model", "segment", "scorer", "against")
@@ -123,6 +124,13 @@ _DRIFT_STATE = MetricInfo(
     (*SERIES_LABELS[:-1], "state"),
     "The decision on the distribution: 1 for the state it is in, 0 for the others.",
 )
+_CULPRIT = MetricInfo(
+    f"{PREFIX}alert_culprit",
+    "gauge",
+    (*SERIES_LABELS, "kind", "culprit"),
+    "What an open alert on scores of a judge with anchors is put down to: 1 for the verdict, "
+    "0 for the others.",
+)
 _INFO = MetricInfo(
     f"{PREFIX}series_info",
     "gauge",
@@ -146,7 +154,7 @@ def quality_metrics() -> list[MetricInfo]:
     return [
         *(gauge.described("window") for gauge in _PER_WINDOW),
         *(gauge.described() for gauge in _PER_SERIES),
-        *(_STATE, _DRIFT_STATE, _INFO, _ALPHA, _BUDGET, _SERIES),
+        *(_STATE, _DRIFT_STATE, _CULPRIT, _INFO, _ALPHA, _BUDGET, _SERIES),
     ]
 
 
@@ -171,6 +179,7 @@ def _lines(
     yield from _states(_STATE, MonitorState, judged)
     watched = [(text, v.drift_state) for text, v in zip(labels, decisions, strict=True)]
     yield from _states(_DRIFT_STATE, DriftState, (pair for pair in watched if pair[1]))
+    yield from _culprits(snapshot, decisions)
     yield _head(_INFO.name, _INFO.help)
     for view, text in zip(decisions, labels, strict=True):
         version = _escape(view.key.evaluation_version)
@@ -198,6 +207,15 @@ def _states(
     for text, now in series:
         for name in names:
             yield f'{metric.name}{{{text},state="{name}"}} {float(now == name)}\n'
+
+
+def _culprits(snapshot: Snapshot, shown: Iterable[EstimateView]) -> Iterator[str]:
+    keys = {view.key for view in shown}
+    yield _head(_CULPRIT.name, _CULPRIT.help)
+    for said in snapshot.culprits:
+        text = f'{_labels(said.key)},kind="{_escape(said.kind)}"'
+        for name in Culprit if said.key in keys else ():
+            yield f'{_CULPRIT.name}{{{text},culprit="{name}"}} {float(said.culprit == name)}\n'
 
 
 def _single(metric: MetricInfo, value: float) -> str:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from html import escape
 
 from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import (
+    CulpritView,
     EstimateView,
     Promises,
     Snapshot,
@@ -26,7 +28,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 _TELLING = ("suspect", "drifted")  # states of a distribution of which the page says where
 _SERIES_HEAD = (
     "model", "segment", "scorer", "against", "window", "n", "missing", "mean", "interval",
-    "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where",
+    "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where", "put down to",
 )  # fmt: skip
 _BROKEN_HEAD = ("model", "segment", "scorer", "against", "evidence", "threshold", "state")
 _Q = 0.1  # share of healthy series in the list of broken ones, on average at most
@@ -44,6 +46,7 @@ def status_page(
         now_s: epoch seconds.
     """
     views = newest_versions(snapshot.estimates) if snapshot else []
+    culprits = _culprits(snapshot.culprits if snapshot else ())
     now = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="seconds")
     state = "ready" if ready else "not ready: restoring"
     return "".join(
@@ -53,7 +56,7 @@ def status_page(
             f"<p>{state} at {now}. <a href=/metrics>Metrics</a></p>",
             _broken(snapshot.promises, views) if snapshot else "",
             "<h2>Series</h2>",
-            _table(_SERIES_HEAD, map(_series_row, views)),
+            _table(_SERIES_HEAD, (_series_row(v, culprits.get(v.key, "")) for v in views)),
             "<h2>Pipeline</h2>",
             _table(("metric", "labels", "value"), _pipeline_rows(metrics)),
             "</html>\n",
@@ -64,6 +67,15 @@ def status_page(
 def _table(head: Iterable[str], rows: Iterable[str]) -> str:
     titles = "".join(f"<th>{escape(title)}" for title in head)
     return f"<table><tr>{titles}{''.join(rows)}</table>"
+
+
+def _culprits(said: Iterable[CulpritView]) -> dict[SeriesKey, str]:
+    """What the open alerts of each series are put down to, in words."""
+    words: dict[SeriesKey, str] = {}
+    for one in said:
+        earlier = f"{words[one.key]}; " if one.key in words else ""
+        words[one.key] = f"{earlier}{one.kind}: {one.culprit}"
+    return words
 
 
 def _broken(promises: Promises, views: Iterable[EstimateView]) -> str:
@@ -92,7 +104,7 @@ def _broken_row(view: EstimateView) -> str:
     return f"<tr>{cells}<td>{escape(view.state)}"
 
 
-def _series_row(view: EstimateView) -> str:
+def _series_row(view: EstimateView, culprit: str) -> str:
     key = view.key
     paired = bool(key.against)
     words = (key.model, key.segment, key.scorer, key.against, view.window)
@@ -110,7 +122,8 @@ def _series_row(view: EstimateView) -> str:
     drift = escape(view.drift_state or "–")
     where = escape("; ".join(view.drift_cells)) if view.drift_state in _TELLING else ""
     worst = state if state != "ok" or drift not in _TELLING else drift
-    return f'<tr class="{worst}">{_cells(words, numbers)}<td>{state}<td>{drift}<td>{where}'
+    last = "".join(f"<td>{text}" for text in (state, drift, where, escape(culprit)))
+    return f'<tr class="{worst}">{_cells(words, numbers)}{last}'
 
 
 def _interval(view: EstimateView) -> str:

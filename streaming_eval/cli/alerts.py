@@ -33,7 +33,17 @@ if TYPE_CHECKING:
 
 alerts_app = typer.Typer(no_args_is_help=True, help="Series that were found regressed.")
 
-_HEAD = ("alert", "series", "opened", "began", "log evidence", "status", "by", "reason")
+_HEAD = (
+    "alert",
+    "series",
+    "opened",
+    "began",
+    "log evidence",
+    "put down to",
+    "status",
+    "by",
+    "reason",
+)
 
 
 @alerts_app.command("list")
@@ -92,7 +102,8 @@ def _document(view: AlertView) -> dict[str, Any]:
     ended = view.resolved or {}
     names = ("resolved_at", "resolved_pane", "why", "who", "reason")
     return plain({**view.opened, **{name: ended.get(name) for name in names}}) | {
-        "status": "resolved" if view.resolved else "opened"
+        "status": "resolved" if view.resolved else "opened",
+        "culprit": view.culprit,
     }
 
 
@@ -104,6 +115,7 @@ def _row(view: AlertView) -> tuple[str, ...]:
         f"{opened['opened_at']:%Y-%m-%dT%H:%M:%SZ}",
         f"{opened['began_at']:%Y-%m-%dT%H:%M:%SZ}",
         f"{opened['log_evidence']:.2f}",
+        view.culprit or "",
         ended.get("why") or "open",
         ended.get("who") or "",
         ended.get("reason") or "",

@@ -39,9 +39,9 @@ def parse(value: bytes | None, limits: Limits) -> Sample:
         id=required_name(fields, "id"),
         event_time_ms=epoch_ms(required_text(fields, "time")),
         model=required_name(fields, "model"),
-        messages=_messages(fields, limits),
+        messages=conversation(fields, limits),
         response=optional_text(fields, "response"),
-        targets=_targets(fields),
+        targets=targets_of(fields),
         context=optional_text(fields, "context"),
         segments=_segments(fields, limits),
         conversation_id=optional_name(fields, "conversation_id"),
@@ -52,7 +52,8 @@ def parse(value: bytes | None, limits: Limits) -> Sample:
     )
 
 
-def _messages(fields: Fields, limits: Limits) -> tuple[Message, ...]:
+def conversation(fields: Fields, limits: Limits) -> tuple[Message, ...]:
+    """The messages of a record that has either `messages` or a `prompt`."""
     prompt = optional_text(fields, "prompt")
     messages = optional_list(fields, "messages")
     if messages is None:
@@ -81,7 +82,8 @@ def _message(message: object) -> Message:
     return Message(role, content)
 
 
-def _targets(fields: Fields) -> tuple[str, ...]:
+def targets_of(fields: Fields) -> tuple[str, ...]:
+    """The acceptable answers of a record; blank ones are passed over."""
     target = fields.get("target")
     if target is None:
         return ()

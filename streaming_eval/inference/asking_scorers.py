@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.model_call import ModelCall, key_or_none
@@ -41,8 +41,14 @@ class Judge:
         """The judge's grade of the response."""
         if response.text is None:
             return Asked(Score(None, ScoreStatus.FAILED, response.error))
-        messages = judge_messages(self.rubric, sample, response.text, self.low, self.high)
-        request = self.call.request(messages)
+        return await self.grade(sample, response.text, endpoints)
+
+    async def grade(
+        self, sample: Sample, text: str, endpoints: Endpoints, sample_index: int = 0
+    ) -> Asked:
+        """The judge's grade of a text; a `sample_index` of its own makes it a call of its own."""
+        messages = judge_messages(self.rubric, sample, text, self.low, self.high)
+        request = replace(self.call.request(messages), sample_index=sample_index)
         verdict = await endpoints[self.call.endpoint](request)
         key = key_or_none(request)
         if verdict.text is None:

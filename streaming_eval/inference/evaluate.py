@@ -10,12 +10,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from streaming_eval.inference.anchored_judge import AnchoredJudge
 from streaming_eval.inference.asking_for_cells import CellFinder
 from streaming_eval.inference.asking_scorers import Asked, Embedder, Judge
 from streaming_eval.inference.calls.eager import results, started
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.model_call import ModelCall, key_or_none
-from streaming_eval.records import OTHER, Response, Sample, Score
+from streaming_eval.records import JUDGE, OTHER, Response, Sample, Score
 from streaming_eval.scoring import SCORERS, ScorerDefinition
 
 __all__ = [
@@ -53,16 +54,22 @@ class EvaluationPlan:
     Attributes:
         pairs: candidate to the models it is compared with; `production` stands for the model that
             answered the sample.
+        anchored: judges that are held against people beside the samples.
     """
 
     candidates: tuple[ModelCall, ...]
     scorers: tuple[BoundScorer, ...]
     pairs: Mapping[str, tuple[str, ...]]
+    anchored: tuple[AnchoredJudge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
-    """One scorer's score of one model's response to one sample."""
+    """One scorer's score of one model's response to one sample, or of a judge on an anchor.
+
+    Attributes:
+        anchor_id: of the anchor; None for a score of the sample.
+    """
 
     model: str
     scorer: str
@@ -71,12 +78,13 @@ class SampleScore:
     cache_key: str | None
     judge_cache_key: str | None
     paired_values: Mapping[str, float] = field(default_factory=dict)
+    anchor_id: str | None = None
 
 
 async def evaluate(
     sample: Sample, plan: EvaluationPlan, endpoints: Mapping[str, Complete]
 ) -> list[SampleScore]:
-    """All scores of one sample, paired where the plan compares models.
+    """All scores of one sample, paired where the plan compares models, then those of anchors.
 
     Args:
         sample: the production query, with or without a response.
@@ -93,9 +101,36 @@ async def evaluate(
             jobs.append(own)
         else:
             rows += await own  # asks nobody, so it never waits
+    jobs += _anchor_jobs(sample, plan, endpoints)
     for more in await _together(jobs):
         rows += more
     return _with_pairs(rows, production, plan)
+
+
+def _anchor_jobs(
+    sample: Sample, plan: EvaluationPlan, endpoints: Mapping[str, Complete]
+) -> list[Coroutine[Any, Any, list[SampleScore]]]:
+    """Anchors go along with samples of which there is something to judge."""
+    if sample.response is None and not plan.candidates:
+        return []
+    chosen = [judge for judge in plan.anchored if judge.takes_along(sample)]
+    return [_anchor_score(sample, judge, endpoints) for judge in chosen]
+
+
+async def _anchor_score(
+    sample: Sample, judge: AnchoredJudge, endpoints: Mapping[str, Complete]
+) -> list[SampleScore]:
+    agreement = await judge.ask(sample, endpoints)
+    row = SampleScore(
+        JUDGE,
+        judge.definition.name,
+        judge.evaluation_version,
+        agreement.asked.score,
+        None,
+        agreement.asked.cache_key,
+        anchor_id=agreement.anchor_id,
+    )
+    return [row]
 
 
 def _production_name(sample: Sample, plan: EvaluationPlan) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from streaming_eval.adapters.tables import Tables
+from streaming_eval.pipeline.attributions import OpenAlerts
 from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
-from streaming_eval.snapshot import EstimateView, Promises, Snapshot
+from streaming_eval.snapshot import CulpritView, EstimateView, Promises, Snapshot
 
 _COLUMNS = [
     "series_key", "window", "window_start", "n", "mean", "lower", "upper", "baseline_mean",
@@ -33,11 +34,16 @@ class Board:
     def __init__(self, promises: Promises, forget_after_ms: int) -> None:
         self._promises, self._forget_after_ms = promises, forget_after_ms
         self._newest: dict[tuple[SeriesKey, str], tuple[int, EstimateView]] = {}
+        self._culprits: tuple[CulpritView, ...] = ()
 
     def update(self, estimates: Iterable[Estimate], now_ms: int) -> None:
         """Puts estimates up, each in place of an older window's."""
         for e in estimates:
             self._put(e.window_start_ms or 0, _view(e, now_ms))
+
+    def attribute(self, culprits: Iterable[CulpritView]) -> None:
+        """Puts up what open alerts are put down to, in place of all earlier verdicts."""
+        self._culprits = tuple(culprits)
 
     def restore(self, tables: Tables, now_ms: int) -> None:
         """Fills the board with what an earlier run published and nobody has forgotten yet."""
@@ -50,6 +56,7 @@ class Board:
         for row in _newest_rows(rows).to_pylist():
             start = row["window_start"]
             self._put(0 if start is None else _ms(start), _restored(row))
+        self.attribute(OpenAlerts.of(tables.read("alerts").to_pylist()).culprits())
 
     def snapshot(self, now_ms: int) -> Snapshot:
         """Everything that is alive at `now_ms`."""
@@ -58,7 +65,9 @@ class Board:
             k: (start, view) for k, (start, view) in self._newest.items()
             if view.updated_ms >= oldest_ms
         }  # fmt: skip
-        return Snapshot(self._promises, tuple(view for _, view in self._newest.values()))
+        views = tuple(view for _, view in self._newest.values())
+        alive = {view.key for view in views}
+        return Snapshot(self._promises, views, tuple(c for c in self._culprits if c.key in alive))
 
     def _put(self, start_ms: int, view: EstimateView) -> None:
         place = (view.key, view.window)

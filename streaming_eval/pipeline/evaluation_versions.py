@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from streaming_eval.adapters.schemas import EVALUATION_VERSIONS
 from streaming_eval.adapters.tables import Tables
+from streaming_eval.inference.anchored_judge import AnchoredJudge
 from streaming_eval.inference.evaluate import BoundScorer, Judge
 from streaming_eval.scoring import definition_json
 
 
-def record_versions(tables: Tables, scorers: tuple[BoundScorer, ...]) -> list[str]:
+def record_versions(tables: Tables, scorers: Sequence[BoundScorer | AnchoredJudge]) -> list[str]:
     """Adds the definitions that are not in `evaluation_versions` yet.
 
     Returns:
@@ -38,8 +40,8 @@ def record_versions(tables: Tables, scorers: tuple[BoundScorer, ...]) -> list[st
     return [scorer.evaluation_version for scorer in new]
 
 
-def _definition(scorer: BoundScorer) -> str:
-    if scorer.judge is None:
+def _definition(scorer: BoundScorer | AnchoredJudge) -> str:
+    if scorer.judge is None or isinstance(scorer, AnchoredJudge):
         return definition_json(scorer.definition)
     rubric = scorer.judge.rubric if isinstance(scorer.judge, Judge) else None
     return definition_json(scorer.definition, rubric, scorer.judge.call.request(()))

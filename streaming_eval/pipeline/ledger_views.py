@@ -64,10 +64,12 @@ class AlertView:
     Attributes:
         opened: the row of its opening.
         resolved: the row of its end; None while it is open.
+        culprit: what it is put down to; None where no judge with anchors has part in it.
     """
 
     opened: Row
     resolved: Row | None
+    culprit: str | None
 
 
 def alerts(tables: Tables, chosen: Chosen, *, only_open: bool) -> list[AlertView]:
@@ -76,7 +78,11 @@ def alerts(tables: Tables, chosen: Chosen, *, only_open: bool) -> list[AlertView
     resolved = {row["alert_id"]: row for row in rows if row["status"] == "resolved"}
     opened = [row for row in rows if row["status"] == "opened"]
     opened.sort(key=lambda row: (row["opened_at"], row["opened_pane"], row["alert_id"]))
-    views: Iterable[AlertView] = (AlertView(r, resolved.get(r["alert_id"])) for r in opened)
+    rows.sort(key=lambda row: int(row["revision"]))
+    culprits = {row["alert_id"]: row["culprit"] for row in rows}
+    views: Iterable[AlertView] = (
+        AlertView(r, resolved.get(r["alert_id"]), culprits[r["alert_id"]]) for r in opened
+    )
     return [view for view in views if not (only_open and view.resolved)]
 
 

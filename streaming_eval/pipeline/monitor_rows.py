@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -24,12 +25,14 @@ class AlertStep:
         at_ms: wall-clock time, epoch milliseconds.
         sample_ids: of an opening, samples since the estimated beginning that scored worst, worst
             first.
+        n_scored: scores of the series so far.
     """
 
     transition: Transition
     since: Estimate
     at_ms: int
     sample_ids: Sequence[str] = ()
+    n_scored: int = 0
 
     @property
     def drifted(self) -> bool:
@@ -99,9 +102,9 @@ def _drift(drift: DriftEstimate | None) -> Mapping[str, object]:
     }
 
 
-def alerts_table(steps: Sequence[AlertStep], batch_id: int) -> pa.Table:
-    """One row per step of an alert, columns as in `ALERTS`."""
-    rows = [
+def alert_rows(steps: Sequence[AlertStep], batch_id: int) -> list[Mapping[str, Any]]:
+    """One row per step of an alert, with the columns of `ALERTS` that the step itself knows."""
+    return [
         {
             "alert_id": step.alert_id,
             "kind": step.transition.alarm.kind.value,
@@ -109,6 +112,7 @@ def alerts_table(steps: Sequence[AlertStep], batch_id: int) -> pa.Table:
             "opened_pane": instant(step.transition.alarm.opened_ms),
             "began_at": instant(step.transition.alarm.began_ms),
             "n_since_began": step.transition.alarm.n_since_began,
+            "n_scored": step.n_scored,
             "mean_since_baseline": step.since.mean,
             "lower": step.since.lower,
             "upper": step.since.upper,
@@ -120,12 +124,18 @@ def alerts_table(steps: Sequence[AlertStep], batch_id: int) -> pa.Table:
             "drift_cells": list(step.since.drift.cells)
             if step.drifted and step.since.drift
             else None,
+            "culprit": None,
+            "attributed_at": None,
             "batch_id": batch_id,
             **_status(step),
         }
         for step in steps
     ]
-    return pa.Table.from_pylist(rows, schema=ALERTS)
+
+
+def alerts_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows with all columns of `ALERTS`; what a row does not know is null."""
+    return pa.Table.from_pylist(list(rows), schema=ALERTS)
 
 
 def _status(step: AlertStep) -> Mapping[str, object]:

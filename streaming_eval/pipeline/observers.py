@@ -55,6 +55,7 @@ def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch, max_weight: flo
 def observe_monitored(exporter: Exporter, board: Board, batch: MonitoredBatch) -> None:
     """Shows what a batch of the monitor query came to."""
     board.update(batch.estimates, batch.now_ms)
+    board.attribute(batch.alerts.culprits())
     exporter.publish(board.snapshot(batch.now_ms))
     exporter.metrics.count_late_samples(_late(batch.reports))
     if batch.reports:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.errors import SettingsError
-from streaming_eval.inference.evaluate import PRODUCTION, EvaluationPlan
+from streaming_eval.inference.anchored_judge import AnchoredJudge
+from streaming_eval.inference.evaluate import PRODUCTION, BoundScorer, EvaluationPlan
+from streaming_eval.pipeline.anchors import Watched, anchored_judges, watched_judges
 from streaming_eval.pipeline.bound_scorers import bound_scorer, model_call, scale_of
 from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
 from streaming_eval.pipeline.series_layout import SeriesLayout
-from streaming_eval.pipeline.series_plans import mix_plan, own_plan, paired_plan
+from streaming_eval.pipeline.series_plans import agreement_plan, mix_plan, own_plan, paired_plan
 from streaming_eval.records import SeriesKey
 from streaming_eval.scoring import ScorerDefinition
 from streaming_eval.settings import Settings
@@ -30,6 +32,7 @@ class MonitorPlan:
         worker_silence_s: see `worker_life`.
         mixes: segment name to the plan of its mix.
         named: label of a scorer of categories to their names.
+        judges: (scorer label, evaluation version) to how its judge is held against people.
     """
 
     layout: SeriesLayout
@@ -40,6 +43,7 @@ class MonitorPlan:
     worker_silence_s: float
     mixes: Mapping[str, SeriesPlan] = field(default_factory=dict)
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    judges: Mapping[tuple[str, str], Watched] = field(default_factory=dict)
 
     def watches(self, key: SeriesKey) -> bool:
         """Whether the series is still part of the configuration.
@@ -82,11 +86,17 @@ class MonitorPlan:
 
 
 def evaluation_plan(settings: Settings) -> EvaluationPlan:
-    """What the score query does with every sample."""
+    """What the score query does with every sample.
+
+    Raises:
+        SettingsError: a judge's anchors cannot be read.
+    """
+    scorers = tuple(bound_scorer(settings, scorer) for scorer in settings.scorers)
     return EvaluationPlan(
         candidates=tuple(model_call(settings, c, c.name) for c in settings.candidates),
-        scorers=tuple(bound_scorer(settings, scorer) for scorer in settings.scorers),
+        scorers=scorers,
         pairs=_pairs(settings, production=(PRODUCTION,)),
+        anchored=anchored_judges(settings.scorers, scorers),
     )
 
 
@@ -105,8 +115,10 @@ def monitor_plan(settings: Settings) -> MonitorPlan:
 def _monitor_plan(settings: Settings) -> MonitorPlan:
     bound = [bound_scorer(settings, scorer) for scorer in settings.scorers]
     definitions = {b.definition.name: b.definition for b in bound}
+    anchored = anchored_judges(settings.scorers, bound)
+    scorers: list[BoundScorer | AnchoredJudge] = [*bound, *anchored]
     layout = SeriesLayout(
-        scales={(b.definition.name, b.evaluation_version): scale_of(b.definition) for b in bound},
+        scales={(s.definition.name, s.evaluation_version): scale_of(s.definition) for s in scorers},
         models=(*settings.production_models, *(c.name for c in settings.candidates)),
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
@@ -115,12 +127,12 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         mixes=_mixes(settings),
         mix_models=settings.production_models,
         categories=frozenset(name for name, d in definitions.items() if d.categories),
+        anchored=frozenset(judge.definition.name for judge in anchored),
     )
     return MonitorPlan(
         layout=layout,
-        own={
-            s.label: own_plan(settings, s, definitions[s.label], layout) for s in settings.scorers
-        },
+        own={s.label: own_plan(settings, s, definitions[s.label], layout) for s in settings.scorers}
+        | dict.fromkeys(layout.anchored, agreement_plan(settings, layout)),
         paired={
             (s.label, c.candidate, c.against): paired_plan(
                 settings, s, definitions[s.label], c, layout
@@ -129,11 +141,12 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
             if not definitions[s.label].categories
             for c in settings.comparisons
         },
-        scales={name: scale_of(definition) for name, definition in definitions.items()},
+        scales={s.definition.name: scale_of(s.definition) for s in scorers},
         allowed_lateness_ms=settings.monitor.allowed_lateness,
         worker_silence_s=settings.spark.worker_silence / 1_000,
         mixes={name: mix_plan(settings, mix) for name, mix in layout.mixes.items()},
         named={name: _cells(d) for name, d in definitions.items() if d.categories},
+        judges=watched_judges(settings.scorers, bound, anchored),
     )
 
 

@@ -18,7 +18,7 @@ from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_cells import ALONE, MISSING, ScoreCells, clusters_of
 from streaming_eval.pipeline.segment_mix import mix_rows
 from streaming_eval.pipeline.series_layout import SeriesLayout
-from streaming_eval.records import ALL_SEGMENTS, OTHER
+from streaming_eval.records import ALL_SEGMENTS, JUDGE, OTHER
 from streaming_eval.stats.levels import Scale, mixed
 
 __all__ = ["MISSING", "PANE_COUNTS", "READ", "pane_counts"]
@@ -117,6 +117,8 @@ def _scorer_parts(
     named = pc.and_(
         pc.equal(table["scorer"], scorer), pc.equal(table["evaluation_version"], version)
     )
+    if scorer in layout.anchored:  # no sample's model may pass for the judge's
+        named = pc.and_(named, pc.equal(table["model"], JUDGE))
     mine = table.filter(named)
     if not mine.num_rows:
         return
@@ -168,7 +170,8 @@ def _by_segment(
     n = table.num_rows
     if not n:
         return
-    model = pc.if_else(pc.is_in(table["model"], pa.array(layout.models)), table["model"], OTHER)
+    models = pa.array(layout.models_of(key[0]))
+    model = pc.if_else(pc.is_in(table["model"], models), table["model"], OTHER)
     base = pa.table(
         {
             "model": model,

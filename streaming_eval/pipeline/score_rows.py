@@ -36,11 +36,12 @@ def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> 
     """One row per score, columns as in `SCORES`.
 
     Event times must already be clamped; `now_ms` becomes `scored_at`. Which scores are the first of
-    their cluster is only known once earlier batches are.
+    their cluster is only known once earlier batches are. A score of an anchor shares neither the
+    sample's segments nor its cluster: the sample has no part in it.
     """
     rows = [(e.record, e.sample, s) for e in evaluated for s in e.scores]
     weights = [weight for e in evaluated for weight in e.weights]
-    clusters = [e.cluster for e in evaluated for _ in e.scores]
+    clusters = [None if s.anchor_id else e.cluster for e in evaluated for s in e.scores]
     times = [sample.event_time_ms for _, sample, _ in rows]
     columns = {
         "sample_id": [sample.id for _, sample, _ in rows],
@@ -49,7 +50,7 @@ def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> 
         "evaluation_version": [s.evaluation_version for *_, s in rows],
         "event_time": [ms * _US for ms in times],
         "event_date": [ms // _MS_PER_DAY for ms in times],
-        "segments": [list(sample.segments.items()) for _, sample, _ in rows],
+        "segments": [[] if s.anchor_id else list(x.segments.items()) for _, x, s in rows],
         "value": [s.score.value for *_, s in rows],
         "paired_values": [list(s.paired_values.items()) for *_, s in rows],
         "weight": weights,
@@ -58,6 +59,7 @@ def scores_table(evaluated: Sequence[Evaluated], batch_id: int, now_ms: int) -> 
         "explanation": [s.score.explanation for *_, s in rows],
         "cache_key": [s.cache_key for *_, s in rows],
         "judge_cache_key": [s.judge_cache_key for *_, s in rows],
+        "anchor_id": [s.anchor_id for *_, s in rows],
         "conversation_id": [sample.conversation_id for _, sample, _ in rows],
         "trace_id": [sample.trace_id for _, sample, _ in rows],
         "cluster": clusters,

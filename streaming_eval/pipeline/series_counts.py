@@ -11,16 +11,16 @@ def alarmed_series(settings: Settings) -> int:
     """How many alarms share the false-alarm budget: all that can exist and may open.
 
     A series of a model's own may have two: one on its mean, one on its distribution. The mix of
-    each segment has one per production model.
+    each segment has one per production model, and so has each judge that is held against people.
     """
     of_scores = sum(_alarms_of(settings, scorer) for scorer in settings.scorers)
-    return of_scores + _mixes(settings) * len(settings.production_models)
+    return of_scores + _others(settings)
 
 
 def alarm_weight(settings: Settings) -> float:
-    """Sum of the alarm weights of all those alarms; that of a mix is 1."""
+    """Sum of the alarm weights of all those alarms; that of a mix, and of a judge itself, is 1."""
     weighed = sum(s.alarm_weight * _alarms_of(settings, s) for s in settings.scorers)
-    return weighed + _mixes(settings) * len(settings.production_models)
+    return weighed + _others(settings)
 
 
 def series_limit(settings: Settings) -> int:
@@ -28,7 +28,7 @@ def series_limit(settings: Settings) -> int:
     cells = sum(scorer.kind is ScorerKind.EMBEDDING_CELL for scorer in settings.scorers)
     others = len(settings.scorers) - cells
     of_models = others * _models_and_pairs(settings) + cells * _models(settings)
-    return of_models * _segments(settings) + _mixes(settings) * len(settings.production_models)
+    return of_models * _segments(settings) + _others(settings)
 
 
 def _alarms_of(settings: Settings, scorer: ScorerSettings) -> int:
@@ -58,5 +58,8 @@ def _segments(settings: Settings) -> int:
     return 1 + sum(len({*values, OTHER}) for values in settings.segments.values())
 
 
-def _mixes(settings: Settings) -> int:
-    return len(settings.segments) if settings.monitor.drift.watch else 0
+def _others(settings: Settings) -> int:
+    """Series that are no model's scores: mixes of segments, and judges held against people."""
+    mixes = len(settings.segments) if settings.monitor.drift.watch else 0
+    anchored = sum(s.judge is not None and s.judge.anchors is not None for s in settings.scorers)
+    return mixes * len(settings.production_models) + anchored

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streaming_eval.pipeline.segment_mix import Mix
+from streaming_eval.records import JUDGE
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale
 
@@ -23,6 +24,8 @@ class SeriesLayout:
         mixes: segment name to its categories, of the segments whose mix is watched.
         mix_models: models whose mix that is: those of production.
         categories: scorers whose values are numbers of categories.
+        anchored: scorers that tell of a judge itself; their only model is `__judge__`, which is no
+            name that other series could have.
     """
 
     scales: Mapping[tuple[str, str], Scale]
@@ -34,6 +37,11 @@ class SeriesLayout:
     mixes: Mapping[str, Mix] = field(default_factory=dict)
     mix_models: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()
+    anchored: frozenset[str] = frozenset()
+
+    def models_of(self, scorer: str) -> tuple[str, ...]:
+        """The models that have series of a scorer; others count as `__other__`."""
+        return (JUDGE,) if scorer in self.anchored else self.models
 
     def grid(self, scale: Scale) -> Grid:
         """The cells that scores of a scale are counted in."""

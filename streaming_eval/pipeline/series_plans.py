@@ -8,6 +8,7 @@ from math import ceil
 from streaming_eval.alerting.baseline import HOURS
 from streaming_eval.alerting.drift import DriftPlan
 from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
+from streaming_eval.pipeline.anchors import AGREEMENT
 from streaming_eval.pipeline.bound_scorers import scale_of
 from streaming_eval.pipeline.segment_mix import Mix
 from streaming_eval.pipeline.series_counts import alarm_weight, watches_drift
@@ -72,6 +73,17 @@ def mix_plan(settings: Settings, mix: Mix) -> SeriesPlan:
     grid = Grid(len(mix.categories))
     plan = _plan(settings, mix.scale, _pinned(settings), grid, thresholds)
     return replace(plan, alarm=False, judged=False, drift=drift)
+
+
+def agreement_plan(settings: Settings, layout: SeriesLayout) -> SeriesPlan:
+    """How the agreement of a judge with people is watched: like a pass rate that has no season.
+
+    A constant or seasonal baseline is one of the traffic's scores and says nothing of anchors, and
+    people's grades need no time to mature.
+    """
+    thresholds, baseline = _thresholds(settings, 1.0), _pinned(settings)
+    plan = _plan(settings, AGREEMENT, baseline, layout.grid(AGREEMENT), thresholds)
+    return replace(plan, seasons=1, maturity_ms=0)
 
 
 def _plan(

@@ -41,8 +41,12 @@ def failures(evaluated: Iterable[Evaluated]) -> list[Failure]:
 
 
 def _failure(scores: Sequence[SampleScore]) -> tuple[str, tuple[str, ...]] | None:
-    """Why a sample is not finished, and which answers may still come; None if it is."""
-    failed = [row for row in scores if row.score.error and worth_another_batch(row.score.error)]
+    """Why a sample is not finished, and which answers may still come; None if it is.
+
+    A sample does not wait for the anchor that went along with it.
+    """
+    own = [row for row in scores if row.anchor_id is None]
+    failed = [row for row in own if row.score.error and worth_another_batch(row.score.error)]
     if not failed:
         return None
     reasons = [row.score.error or "" for row in failed]

@@ -97,7 +97,7 @@ class Job:
             Promises(
                 settings.monitor.alpha,
                 settings.monitor.false_alarms.once_per / 1_000,
-                frozenset(s.label for s in settings.scorers if s.raises_alerts),
+                frozenset(label for label, own in self._monitor.own.items() if own.alarm),
             ),
             settings.monitor.forget_quiet_series_after,
         )
@@ -124,6 +124,7 @@ class Job:
         self._answers.sweep()
         self.pending.load()
         record_versions(self._tables, self._evaluation.scorers)
+        record_versions(self._tables, self._evaluation.anchored)
         now_ms = _now_ms()
         since = instant(now_ms - self._settings.limits.deduplication_horizon)
         recent = self._tables.read(

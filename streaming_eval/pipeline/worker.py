@@ -159,8 +159,14 @@ async def _evaluate_all(
 
 
 def _weights(sample: Sample, rows: list[SampleScore], drawn: Draw) -> list[float]:
-    """1 divided by the probability that the score is there: that of its sample, and of its call."""
-    return [1.0 / (sample.sampling_fraction * drawn.probability(row)) for row in rows]
+    """1 divided by the probability that the score is there: that of its sample, and of its call.
+
+    A score of an anchor stands for itself alone.
+    """
+    return [
+        1.0 if row.anchor_id else 1.0 / (sample.sampling_fraction * drawn.probability(row))
+        for row in rows
+    ]
 
 
 def _clamped(sample: Sample, newest_ms: int) -> Sample:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import get_args
 
 from streaming_eval.records import ALL_SEGMENTS, OTHER
+from streaming_eval.settings.anchors import anchors_label
 from streaming_eval.settings.apis import CONVERSES, EMBEDS, WRITES, Api
 from streaming_eval.settings.endpoints import EndpointSettings
 from streaming_eval.settings.fields import Path, Problem, did_you_mean
@@ -58,8 +59,17 @@ def _repeated_names(raw: Raw) -> Iterator[Problem]:
         ((*at, "name" if item.get("name") else "kind"), item.get("name") or item.get("kind"))
         for at, item in _sections(raw, "scorers")
     ]
+    scorers += _anchored(raw)
     yield from _repeated(models, "production models and candidates")
     yield from _repeated(scorers, "scorers")
+
+
+def _anchored(raw: Raw) -> Iterator[tuple[Path, object]]:
+    """The scorers that judges with anchors are beside those that are listed."""
+    for at, item in _sections(raw, "scorers"):
+        if _mapping(item, "judge").get("anchors") is not None:
+            name = item.get("name") or item.get("kind")
+            yield (*at, "judge", "anchors"), anchors_label(str(name))
 
 
 def _repeated(names: list[tuple[Path, object]], among: str) -> Iterator[Problem]:

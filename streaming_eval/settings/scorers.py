@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from streaming_eval.settings.anchors import AnchorSettings
 from streaming_eval.settings.fields import InconsistentError, Name, Problem, Section
 from streaming_eval.settings.models import ModelSettings, RemoteModelSettings
 
@@ -19,12 +20,17 @@ class JudgeSettings(ModelSettings):
     rubric: str = Field(min_length=1, description="what the grades mean, in words for the judge")
     low: int = Field(default=1, description="the worst grade")
     high: int = Field(default=3, description="the best grade, 1 to 64 above `low`")
+    anchors: AnchorSettings | None = Field(
+        default=None, description="samples graded by people, which tell a judge that has changed"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.low < self.high <= self.low + 64:
             allowed = f"{self.low + 1} to {self.low + 64}, which is `low` + 1 to 64"
             raise InconsistentError(Problem(("high",), f"got {self.high}", allowed))
+        if self.anchors and (problem := self.anchors.misfit(self.low, self.high)):
+            raise InconsistentError(problem)
         return self
 
 

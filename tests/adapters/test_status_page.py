@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 from streaming_eval.adapters.prometheus import PipelineMetrics
 from streaming_eval.adapters.status_page import status_page
 from streaming_eval.records import SeriesKey
-from streaming_eval.snapshot import Snapshot
+from streaming_eval.snapshot import CulpritView, Snapshot
 from tests.exporter_data import PROMISES, fleet, view, work
 
 NOW_S = 1_700_000_000.0
@@ -40,8 +40,18 @@ def test_a_series_shows_n_mean_interval_and_state() -> None:
     rows = _Rows(page(fleet())).rows
     assert [
         "assistant", "__all__", "contains", "", "1h", "668", "3", "0.714", "0.66 … 0.763", "0.901",
-        "–", "21.50", "12.25", "regressed", "–", "",
+        "–", "21.50", "12.25", "regressed", "ok", "", "",
     ] in rows  # fmt: skip
+
+
+def test_what_open_alerts_are_put_down_to_stands_beside_the_series() -> None:
+    keys = [SeriesKey(name, "__all__", "helpful", "v1") for name in ("assistant", "b", "last")]
+    judged = keys[0]
+    said = (CulpritView(judged, "regression", "judge"), CulpritView(judged, "drift", "undecided"))
+    rows = _Rows(page(Snapshot(PROMISES, tuple(map(view, keys)), said))).rows
+    shown = {row[0]: row[-1] for row in rows if len(row) > 10}
+    assert shown["assistant"] == "regression: judge; drift: undecided"
+    assert shown["b"] == ""
 
 
 def test_a_paired_series_shows_the_sign_of_its_effect() -> None:

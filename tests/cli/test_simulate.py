@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streaming_eval.cli import app
+from streaming_eval.configuration import load_settings
+from streaming_eval.pipeline.series_counts import alarmed_series
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "streaming-eval.yaml"
+SHARED = alarmed_series(load_settings(EXAMPLE, environ={}))
 SMALL = ("--weeks", "1", "--streams", "5", "--pane", "1h")
 
 
@@ -52,7 +55,7 @@ def test_a_configuration_gives_series_clock_budget_and_scale() -> None:
     assert found["question"] == {
         "kind": "helpful, 1 to 3, mean 2.8",
         "volume": "1,000 an hour in each series",
-        "budget": "one false alarm per 4w, shared by 191",
+        "budget": f"one false alarm per 4w, shared by {SHARED}",
         "clock": "panes of 1m",
         "smallest effect": "0.04",
     }
@@ -61,7 +64,7 @@ def test_a_configuration_gives_series_clock_budget_and_scale() -> None:
 def test_options_win_over_the_configuration() -> None:
     changed = ("--once-per", "1d", "--baseline-samples", "200", "--smallest-effect", "0.1")
     found = answer("--config", str(EXAMPLE), *SMALL, *changed)
-    assert found["question"]["budget"] == "one false alarm per 1d, shared by 191"
+    assert found["question"]["budget"] == f"one false alarm per 1d, shared by {SHARED}"
     assert found["question"]["clock"] == "panes of 1h"
     assert found["question"]["smallest effect"] == "0.1"
     assert found["forecast"]["baseline_hours"] == 1.0
@@ -80,7 +83,10 @@ def test_options_win_over_the_configuration() -> None:
         (["--kind", "grades", "--shares", "1,2"], "--shares needs 3 numbers"),
         (["--kind", "grades", "--low", "3", "--high", "1"], "low must be less than high"),
         (["--scorer", "contains"], "--config, which is not given"),
-        (["--config", str(EXAMPLE), "--scorer", "nope"], "contains, token_f1, helpful"),
+        (
+            ["--config", str(EXAMPLE), "--scorer", "nope"],
+            "token_f1, latency_within, refusal, helpful",
+        ),
         (["--config", str(EXAMPLE), "--series", "3"], "come from the configuration"),
         (["--smallest-effect", "-1"], "smallest_effect lies in"),
         (["--config", "nothing.yaml"], "nothing.yaml: cannot be read"),

@@ -13,7 +13,7 @@ from streaming_eval.alerting import Alarm, Transition
 from streaming_eval.local.call_log import CallLog
 from streaming_eval.local.demo_summary import Summary, summarise
 from streaming_eval.local.sample_replay import Swap
-from streaming_eval.pipeline.monitor_rows import AlertStep, alerts_table
+from streaming_eval.pipeline.monitor_rows import AlertStep, alert_rows, alerts_table
 from streaming_eval.pipeline.score_rows import dead_letters_table, instant
 from streaming_eval.records import DeadLetter, KafkaRecord, SeriesKey
 from tests.adapters.paid import paid
@@ -40,7 +40,7 @@ class Demo:
     def alert(self, opened_ms: int, key: SeriesKey = KEY) -> None:
         alarm = Alarm(opened_ms - 9_000, opened_ms - 10_000, 13.0, 77)
         opened = AlertStep(Transition(alarm), estimate(key, window="baseline"), opened_ms)
-        self.tables.append_untracked("alerts", alerts_table([opened], 0))
+        self.tables.append_untracked("alerts", alerts_table(alert_rows([opened], 0)))
 
     def summary(self, swap: Swap | None = SWAP, fired: bool | None = True) -> Summary:
         return summarise(self.root, self.call_log, 900, swap, fired)

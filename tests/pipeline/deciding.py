@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import Alarm, Resolution, Transition
-from streaming_eval.pipeline.monitor_rows import AlertStep, alerts_table
+from streaming_eval.pipeline.monitor_rows import AlertStep, alert_rows, alerts_table
 from streaming_eval.records import SeriesKey
 from tests.pipeline.estimated import estimate
 from tests.pipeline.fleet import PANE_MS, VERSIONS
@@ -41,5 +41,5 @@ class Root:
 
     def _step(self, key: SeriesKey, transition: Transition) -> str:
         step = AlertStep(transition, estimate(key, window="baseline"), 10**12)
-        self.tables.append_untracked("alerts", alerts_table([step], 0))
+        self.tables.append_untracked("alerts", alerts_table(alert_rows([step], 0)))
         return step.alert_id

@@ -98,7 +98,7 @@ def test_an_event_from_the_future_is_moved_to_the_present_and_makes_nobody_late(
 def test_the_baseline_outlives_the_stop_and_the_drop_is_found(story: Story) -> None:
     baselines = story.place.read("baselines")["series_key"].to_pylist()
     alerts = story.place.read("alerts").to_pylist()
-    series = [row["series_key"] for row in alerts]
+    series = [(row["series_key"], row["kind"]) for row in alerts]
     assert len(baselines) == len(set(baselines))
     assert len(series) == len(set(series))
     assert {(row["model"], row["against"]) for row in alerts} == {(PRODUCTION_MODEL, "")}

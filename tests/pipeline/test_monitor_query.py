@@ -22,6 +22,7 @@ from streaming_eval.alerting import (
     SeriesState,
     Transition,
     Why,
+    drift_evidence,
     evidence,
     expire,
     observe,
@@ -42,6 +43,7 @@ from streaming_eval.pipeline.stored_baseline import baselines_table
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey
 from streaming_eval.settings import SparkSettings
+from streaming_eval.stats.e_detector import LOG_ZERO
 from tests.pipeline.deciding import Root
 from tests.pipeline.fleet import PANE_MS, VERSIONS, plan
 from tests.pipeline.scored import score_row, score_table
@@ -228,7 +230,11 @@ def check(told: Told) -> None:
     for key, state in told.pure.states.items():
         series, row = PLAN.series(SeriesKey.parse(key)), found[key]
         assert tuple(row["counts"]) == since_baseline(state, series).counts, key
-        assert row["log_evidence"] == pytest.approx(evidence(state, series), abs=1e-9), key
+        expected = evidence(state, series) if series.judged else LOG_ZERO
+        assert row["log_evidence"] == pytest.approx(expected, abs=1e-9), key
+        if state.drift.version:
+            drift = drift_evidence(state, series)
+            assert row["drift_log_evidence"] == pytest.approx(drift, abs=1e-9), key
         assert (row["late"], row["baseline_version"]) == (state.n_late, state.baseline.version)
         assert (row["state"] == "regressed") is (state.alarm is not None)
     lived = [
@@ -258,7 +264,8 @@ def test_restarts_late_rows_and_decisions_leave_what_the_pure_functions_say(
     monitor.settle()
     told.scores(range(12, 17), BAD)
     check(told)
-    first, second, *_ = alerts(root.tables, Chosen(), only_open=True)
+    opened = alerts(root.tables, Chosen(), only_open=True)
+    first, second, *_ = (alert for alert in opened if alert.opened["kind"] == "regression")
 
     monitor.stop()
     _promote_the_new_level(root, SeriesKey.parse(first.opened["series_key"]))

@@ -18,6 +18,7 @@ from streaming_eval.alerting import (
 from streaming_eval.pipeline.estimate import DriftEstimate
 from streaming_eval.pipeline.monitor_rows import (
     AlertStep,
+    alert_rows,
     alerts_table,
     estimates_table,
 )
@@ -92,14 +93,14 @@ def test_what_is_not_known_is_null_in_the_table() -> None:
 def test_an_alert_about_a_drift_says_where_and_is_another_alert_than_that_about_the_mean() -> None:
     alarm = replace(ALARM, kind=AlertKind.DRIFT)
     step = AlertStep(Transition(alarm), estimate(window="baseline", drift=DRIFTED), NOW_MS)
-    (row,) = alerts_table([step], 7).to_pylist()
+    (row,) = alerts_table(alert_rows([step], 7)).to_pylist()
     assert (row["kind"], row["drift_cells"]) == ("drift", ["0.5 to 1: more"])
     assert row["log_threshold"] == 13.25
     assert step.alert_id != OPENED.alert_id
 
 
 def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
-    table = alerts_table([OPENED], 7)
+    table = alerts_table(alert_rows([OPENED], 7))
     assert table.schema == ALERTS
     (row,) = table.to_pylist()
     assert row.pop("series_key") == str(KEY)
@@ -117,6 +118,7 @@ def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
         "opened_pane": instant(900_000),
         "began_at": instant(600_000),
         "n_since_began": 77,
+        "n_scored": 0,
         "mean_since_baseline": 0.7,
         "lower": 0.6,
         "upper": 0.8,
@@ -126,6 +128,8 @@ def test_an_opened_alert_is_a_row_with_its_evidence() -> None:
         "log_threshold": 12.25,
         "sample_ids": ["s9", "s1"],
         "drift_cells": None,
+        "culprit": None,
+        "attributed_at": None,
         "resolved_at": None,
         "resolved_pane": None,
         "why": None,
@@ -158,7 +162,7 @@ def test_a_pinned_baseline_is_a_row() -> None:
 def test_a_resolved_alert_is_a_second_row_under_the_same_id() -> None:
     promoted = Resolution(Why.PROMOTED, 960_000, "mira", "the new model is the standard now")
     ended = replace(OPENED, transition=Transition(ALARM, promoted), sample_ids=())
-    opened, resolved = alerts_table([OPENED, ended], 8).to_pylist()
+    opened, resolved = alerts_table(alert_rows([OPENED, ended], 8)).to_pylist()
     assert resolved["alert_id"] == opened["alert_id"]
     assert (resolved["revision"], resolved["status"], resolved["why"]) == (
         1,
@@ -197,5 +201,5 @@ def test_a_baseline_s_id_follows_from_its_series_and_its_end() -> None:
 
 def test_nothing_to_say_is_an_empty_table_with_all_columns() -> None:
     assert estimates_table([], 0, 0).equals(ESTIMATES.empty_table())
-    assert alerts_table([], 0).equals(ALERTS.empty_table())
+    assert alerts_table([]).equals(ALERTS.empty_table())
     assert baselines_table([], 0, 0).equals(BASELINES.empty_table())

@@ -51,6 +51,7 @@ def test_each_score_is_a_row_that_says_where_it_came_from() -> None:
         "explanation": None,
         "cache_key": "ab",
         "judge_cache_key": None,
+        "anchor_id": None,
         "conversation_id": "c",
         "trace_id": "t",
         "cluster": None,

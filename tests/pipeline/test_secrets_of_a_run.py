@@ -116,7 +116,8 @@ def _settings(server: EchoingEndpoint, key: Path, exporter_port: int) -> Mapping
     source = {"variable": {"api_key_env": _VARIABLE}, "file": {"api_key_file": str(key)}}
     endpoints = {name: {"base_url": server.base_url, **of} for name, of in source.items()}
     candidates = [
-        {"name": f"{name}-{model}", "endpoint": name, "model": model}
+        # Else what one endpoint answers would serve for both: their address is the same.
+        {"name": f"{name}-{model}", "endpoint": name, "model": model, "revision": name}
         for name in endpoints
         for model in (REFUSED, "answering")
     ]

@@ -84,5 +84,6 @@ def draw(plan: EvaluationPlan, limited: Collection[str], rate: float) -> Draw:
         plan,
         candidates=tuple(call for call in plan.candidates if call.name not in candidates),
         scorers=tuple(s for s in plan.scorers if s.definition.name not in scorers),
+        anchored=tuple(a for a in plan.anchored if a.judge.call.model not in limited),
     )
     return Draw(rate, plan, spared, candidates, scorers)
