@@ -66,15 +66,15 @@ def sliding_window(state: SeriesState, width_ms: int, plan: SeriesPlan) -> Pane 
 
 
 def evidence(state: SeriesState, plan: SeriesPlan) -> float:
-    """Log evidence of a drop, now; -700 stands for none."""
-    if not comparable(state, plan):
+    """Log evidence of a drop, now; -700 stands for none, also where lower is not worse."""
+    if not (plan.judged and comparable(state, plan)):
         return LOG_ZERO
     return float(log_evidence(_now(state, plan).log_m))
 
 
 def change_estimate(state: SeriesState, plan: SeriesPlan) -> ChangeEstimate | None:
     """When the drop most likely began; None when nothing points to one."""
-    if not comparable(state, plan):
+    if not (plan.judged and comparable(state, plan)):
         return None
     return began(_now(state, plan))
 

@@ -160,7 +160,6 @@ class _Shown:
 
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
     report, series, scale = row.report, row.plan, shown.scale
-    log_evidence = report.log_evidence if series.judged else LOG_ZERO
     known = None if shown.categories else window.baseline
     lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
     own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
@@ -188,12 +187,12 @@ def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
         effect=effect[0],
         effect_lower=effect[1],
         effect_upper=effect[2],
-        log_evidence=log_evidence,
+        log_evidence=report.log_evidence,
         log_threshold=series.log_threshold,
         state=decide(
             comparable=report.pinned and not report.baseline_missing,
             alarmed=series.alarm and report.alarm is not None,
-            log_evidence=log_evidence,
+            log_evidence=report.log_evidence,
             interval=window.since,
             plan=series,
         ),

@@ -98,8 +98,8 @@ class ScorerSettings(Section):
     )
     logarithmic: bool = Field(
         default=False,
-        description="`latency_ms`: latencies are told apart by their ratio, which shows more of a "
-        "drift; means are geometric, and `smallest_effect` is a share: 0.25 is a quarter longer",
+        description="`latency_ms`: latencies are told apart by their ratio; means are geometric, "
+        "and `smallest_effect` is a share: 0.25 is a quarter longer",
     )
     limit_ms: float | None = Field(
         default=None,

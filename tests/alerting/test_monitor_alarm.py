@@ -42,6 +42,13 @@ def test_a_look_at_an_open_pane_leaves_the_closed_ones_alone() -> None:
     assert evidence(looked, PLAN) > evidence(closed, PLAN)
 
 
+def test_where_lower_is_not_worse_there_is_no_evidence_of_a_drop() -> None:
+    state = seen([GOOD] * 3 + [BAD] * 4, plan(alarm=False))
+    length = plan(alarm=False, judged=False)
+    assert evidence(state, plan(alarm=False)) > 0.0
+    assert (evidence(state, length), change_estimate(state, length)) == (-700.0, None)
+
+
 def test_evidence_does_not_change_when_a_pane_closes_as_it_is() -> None:
     state = seen([GOOD] * 3 + [BAD] * 4, plan(alarm=False))
     after = close(state, FAR_MS, PLAN)

@@ -33,6 +33,7 @@ def test_a_budget_that_cannot_be_is_refused(once_per_ms: int, series: int) -> No
     "bad",
     [
         {"pane_ms": 0},
+        {"judged": False, "alarm": True},
         {"maturity_ms": -1},
         {"sliding_ms": (450_000,)},
         {"seasons": 7},
@@ -47,5 +48,5 @@ def test_a_budget_that_cannot_be_is_refused(once_per_ms: int, series: int) -> No
     ],
 )
 def test_a_plan_that_contradicts_itself_is_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"window|baseline|effect"):
+    with pytest.raises(ValueError, match=r"window|baseline|effect|lower is not worse"):
         plan(**bad)

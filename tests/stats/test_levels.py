@@ -97,12 +97,14 @@ def test_a_scale_that_cannot_be_is_refused(bad: tuple[float, float, int]) -> Non
         Scale(low, high, True, levels)
 
 
-@given(st.integers(2, 65), st.booleans(), st.floats(0, 1, exclude_max=True), st.data())
+@given(
+    st.integers(2, 65), st.booleans(), st.booleans(), st.floats(0, 1, exclude_max=True), st.data()
+)
 def test_a_value_on_the_grid_is_never_rounded(
-    levels: int, higher_is_better: bool, uniform: float, data: st.DataObject
+    levels: int, higher_is_better: bool, logarithmic: bool, uniform: float, data: st.DataObject
 ) -> None:
     level = data.draw(st.integers(0, levels - 1))
-    scale = Scale(-3.7, 1e4, higher_is_better, levels)
+    scale = Scale(-3.7, 1e4, higher_is_better, levels, logarithmic)
     own = scale.raw(level_values(levels)[[level]])
     assert to_levels(own, scale, np.array([uniform])).tolist() == [level]
 
