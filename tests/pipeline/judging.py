@@ -80,9 +80,16 @@ class Judging:
             self._commit(reports)
         self._panes += 1
 
-    def panes(self, n: int, *args: Sequence[float], killed: bool = False) -> None:
+    def panes(
+        self,
+        n: int,
+        grades: Sequence[float] = GOOD,
+        agreement: Sequence[float] = AGREES,
+        *,
+        killed: bool = False,
+    ) -> None:
         for _ in range(n):
-            self.pane(*args, killed=killed)
+            self.pane(grades, agreement, killed=killed)
 
     def alerts(self, key: SeriesKey) -> list[dict[str, Any]]:
         """The rows on alerts of a series, in the order in which they were written."""
