@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -51,14 +50,14 @@ def process(tmp_path: Path, api: ModelsApi, monkeypatch: pytest.MonkeyPatch) -> 
         runtime.close()
 
 
-def batch(**fields: Any) -> Values:  # noqa: ANN401
+def batch() -> Values:
     """Samples of one question and one response, so that all of them are graded by one call."""
-    fields = {"segments": {"tier": "pro"}, "conversation_id": "c", **fields}
-    return [sample(f"s{n}", **fields) for n in range(N)]
+    shared = {"conversation_id": "c", "sampling_fraction": 0.25}
+    return [sample(f"s{n}", "Why?", segments={"tier": "pro"}, **shared) for n in range(N)]
 
 
 def test_an_anchor_s_row_stands_for_nothing_but_itself(process: Worker) -> None:
-    rows = process.run(batch(sampling_fraction=0.25))["scores"]
+    rows = process.run(batch())["scores"]
     own = [row for row in rows if row["anchor_id"] is None]
     held = [row for row in rows if row["anchor_id"] is not None]
     assert (len(own), {row["weight"] for row in own}) == (N, {4.0})
