@@ -17,7 +17,8 @@ from streaming_eval.settings import SparkSettings
 _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
 # State is one column of text, whose layout is ours; format 2 keeps one lineage under task retries.
-# A speculative copy only waits for the first attempt. Generated code is for rows, of which the JVM sees hardly any.
+# A speculative copy only waits for the first attempt. Generated code is for rows, of which the JVM
+# sees hardly any.
 # `spark.redaction` does not know API keys by default.
 GUARANTEES: Mapping[str, str] = MappingProxyType(
     {
