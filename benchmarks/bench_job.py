@@ -29,7 +29,7 @@ from streaming_eval.local.topic_writer import TopicWriter
 
 MODEL = "synthetic-model"
 _COMMAND = ("streaming_eval.cli", "run")
-_START_LIMIT_S = 120.0
+_START_LIMIT_S = 300.0
 _CORES = 2
 _STOP_LIMIT_S = 60.0
 
