@@ -29,7 +29,7 @@ from streaming_eval.local.topic_writer import TopicWriter
 
 MODEL = "synthetic-model"
 _COMMAND = ("streaming_eval.cli", "run")
-_START_LIMIT_S = 120.0
+_START_LIMIT_S = 300.0
 _CORES = 2
 _STOP_LIMIT_S = 60.0
 
@@ -71,21 +71,6 @@ class BenchJob:
         self.writer.write_all(records)
         return len(records) / (self.wait_scored(self.sent, limit_s) - began)
 
-    def backlog_rate(self, prompts: Sequence[str], limit_s: float = 300.0) -> float:
-        """Samples per second of a backlog, until the last score is committed.
-
-        The job is paused until the topic holds all of it, so that the producer takes nothing of the
-        cores while they are measured. Everything sent before must have been scored.
-        """
-        assert self.process is not None
-        self.process.pause()
-        try:
-            self.produce(prompts)
-        finally:
-            began = time.time()
-            self.process.resume()
-        return len(prompts) / (self.wait_scored(self.sent, limit_s) - began)
-
     def wait_scored(self, samples: int, limit_s: float = 300.0) -> float:
         """Waits until so many samples were scored in all; returns when the last was committed.
 
@@ -126,7 +111,7 @@ class BenchSite:
     def job(
         self,
         name: str,
-        in_flight: int,
+        in_flight: int | None,
         settings: Mapping[str, object] = MappingProxyType({}),
         *,
         backlog: Sequence[str] = (),
@@ -136,7 +121,7 @@ class BenchSite:
 
         Args:
             name: of its directory and topic.
-            in_flight: requests open at once, in all.
+            in_flight: requests open at once, in all; None for the default.
             settings: dotted key to value, above the job's other settings.
             backlog: prompts of samples that lie in the topic before the job starts.
             module: what is run as `python -m`, with its first arguments.
@@ -165,9 +150,11 @@ class BenchSite:
         return read_calls(self.call_log)
 
     def _settings(
-        self, job: BenchJob, topic: str, port: int, in_flight: int
+        self, job: BenchJob, topic: str, port: int, in_flight: int | None
     ) -> Mapping[str, object]:
-        endpoint = {"base_url": self.endpoint.base_url, "max_in_flight": in_flight}
+        endpoint: dict[str, object] = {"base_url": self.endpoint.base_url}
+        if in_flight is not None:
+            endpoint["max_in_flight"] = in_flight
         return {
             "version": 1,
             "job": "benchmark",

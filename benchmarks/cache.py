@@ -19,7 +19,7 @@ from benchmarks.made_answers import ShortAnswers, answers, request, short_key
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
 from streaming_eval.adapters.answer_index import AnswerIndex
-from streaming_eval.adapters.answer_store import responses_table
+from streaming_eval.adapters.answer_table import responses_table
 from streaming_eval.adapters.cache_stats import cache_stats
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.errors import PermanentError

@@ -14,7 +14,8 @@ from benchmarks.made_answers import answers
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
 from streaming_eval.adapters.answer_index import AnswerIndex
-from streaming_eval.adapters.answer_store import AnswerStore, responses_table
+from streaming_eval.adapters.answer_store import AnswerStore
+from streaming_eval.adapters.answer_table import responses_table
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.pipeline.session import spark_session

@@ -105,7 +105,7 @@ def test_a_regression_is_announced_with_its_evidence(prometheus: PrometheusApi) 
         "contains of assistant on __all__ has fallen below its baseline of 0.901. "
         "Window 1h: n=668, mean 0.714, interval 0.66 to 0.763. "
         "Window baseline: n=668, mean 0.714, interval 0.66 to 0.763. "
-        "Log evidence 21.50, threshold 12.25. "
+        "Log evidence 21.50, threshold 12.25. Put down to: undecided. "
         "Promise: on average at most one false alarm in 7d 0h 0m 0s, all series together. "
         "Intervals hold with 95% at every look."
     )

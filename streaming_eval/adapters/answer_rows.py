@@ -35,7 +35,8 @@ def answer_rows(path: Path) -> Iterator[Row]:
     """
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS)):
+            batches = file.iter_batches(_ROWS_AT_ONCE, columns=list(_COLUMNS), use_threads=False)
+            for batch in batches:
                 yield from sorted(_verified(batch, path), key=itemgetter(0))
     except (OSError, pa.ArrowException) as error:
         raise StorageError(f"cannot read {path}: {error}") from error

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import orjson
 import pyarrow as pa
 
 from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_count
 from streaming_eval.adapters.answer_index import AnswerIndex
+from streaming_eval.adapters.answer_table import answers_in, newest_rows, spooled_table
 from streaming_eval.adapters.attempt_turn import close_batch, open_batch
 from streaming_eval.adapters.cache_lease import CacheLease, writing
 from streaming_eval.adapters.cache_members import CacheMember
-from streaming_eval.adapters.schemas import RESPONSES
-from streaming_eval.adapters.spool import list_files, read_file, read_spool
+from streaming_eval.adapters.spool import list_files, read_documents
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.adapters.task_spool import LATE
 from streaming_eval.errors import StorageError
-from streaming_eval.inference.cache.freshness import Freshness, newest_of_each_key, supersedes
-from streaming_eval.inference.cache.paid_answer import PaidAnswer
+from streaming_eval.inference.cache.freshness import Freshness, supersedes
 from streaming_eval.records import Response
 
 _LOG = logging.getLogger(__name__)
@@ -29,8 +27,6 @@ _COMMITS_BETWEEN_LOOKS = 1_000
 _SUPERSEDED_AT_LEAST = 1_000
 _SUPERSEDED_SHARE = 0.1
 _KEPT_MS = 2 * 86_400_000
-_OF_THE_REQUEST = ("endpoint", "api", "model", "revision")
-_OF_THE_RESPONSE = ("text", "finish_reason", "latency_ms", "attempts")
 
 
 class AnswerStore:
@@ -95,7 +91,7 @@ class AnswerStore:
             The rows that were added, with the columns of `RESPONSES`.
         """
         files = list_files(self._spool / LATE)
-        rows = self._add_all((a for f in files for a in read_file(f).answers), looked_up=False)
+        rows = self._add_all(files, looked_up=False)
         for file in files:
             file.unlink()
         return rows
@@ -140,20 +136,21 @@ class AnswerStore:
     def _move(self, directories: Sequence[Path], *, looked_up: bool) -> pa.Table:
         for place in directories:
             close_batch(place)
-        spooled = (answer for place in directories for answer in read_spool(place))
-        rows = self._add_all(spooled, looked_up=looked_up)
+        files = [file for place in directories for file in list_files(place)]
+        rows = self._add_all(files, looked_up=looked_up)
         for place in directories:
             _remove(place)
         return rows
 
-    def _add_all(self, spooled: Iterable[PaidAnswer], *, looked_up: bool) -> pa.Table:
-        answers = newest_of_each_key(spooled)
-        if not answers:
-            return RESPONSES.empty_table()
+    def _add_all(self, files: Sequence[Path], *, looked_up: bool) -> pa.Table:
+        spooled = [document for file in files for document in read_documents(file)]
+        rows = newest_rows(spooled_table(spooled, self._job))
+        if not rows.num_rows:
+            return rows
         with writing(self._responses):
-            return self._add(answers, looked_up=looked_up)
+            return self._add(rows, looked_up=looked_up)
 
-    def _add(self, answers: dict[str, PaidAnswer], *, looked_up: bool) -> pa.Table:
+    def _add(self, rows: pa.Table, *, looked_up: bool) -> pa.Table:
         """Appends those of the answers that are still wanted, and returns their rows.
 
         Where `looked_up`, workers asked only for what was not there after our last commit.
@@ -161,20 +158,20 @@ class AnswerStore:
         version = self._tables.version("responses")
         if not looked_up or version != self._written:  # somebody else may have written since
             self._index.refresh(version)
-            stored = self._index.lookup(answers)
-            answers = {k: a for k, a in answers.items() if self._wanted(a, stored.get(k))}
-        rows = responses_table(answers.values(), self._job)
+            stored = self._index.lookup(rows["cache_key"].to_pylist())
+            if stored:
+                rows = rows.filter(pa.array(self._wanted(rows, stored), pa.bool_()))
         self._tables.append_untracked("responses", rows)
-        self._written = version + bool(answers)
+        self._written = version + bool(rows.num_rows)
         return rows
 
-    def _wanted(self, answer: PaidAnswer, stored: Response | None) -> bool:
-        if stored is None:
-            return True
-        new = answer.response
-        return supersedes(new, stored) and not self._freshness.holds(
-            stored.created_ms, new.created_ms
-        )
+    def _wanted(self, rows: pa.Table, stored: Mapping[str, Response]) -> Iterator[bool]:
+        """Of each row, whether no answer to its key is stored that a look-up would have found."""
+        for key, new in answers_in(rows):
+            old = stored.get(key)
+            yield old is None or (
+                supersedes(new, old) and not self._freshness.holds(old.created_ms, new.created_ms)
+            )
 
 
 def _remove(directory: Path) -> None:
@@ -182,22 +179,3 @@ def _remove(directory: Path) -> None:
         shutil.rmtree(directory)
     except OSError as error:  # an attempt that comes too late has just made its file there
         _LOG.warning("%s is left until the next start: %s", directory, error)
-
-
-def responses_table(answers: Iterable[PaidAnswer], job: str = "") -> pa.Table:
-    """Answers that a job paid for, as rows with the columns of `RESPONSES`."""
-    rows = list(answers)
-    asked = [orjson.loads(answer.request) for answer in rows]
-    given = [answer.response for answer in rows]
-    columns = {
-        "cache_key": [answer.cache_key for answer in rows],
-        **{name: [request[name] for request in asked] for name in _OF_THE_REQUEST},
-        "request": [answer.request for answer in rows],
-        **{name: [getattr(response, name) for response in given] for name in _OF_THE_RESPONSE},
-        "input_tokens": [response.usage.input_tokens for response in given],
-        "output_tokens": [response.usage.output_tokens for response in given],
-        "created_at": [response.created_ms * 1_000 for response in given],
-        "job": [job] * len(rows),
-    }
-    arrays = [pa.array(columns[field.name], field.type) for field in RESPONSES]
-    return pa.Table.from_arrays(arrays, schema=RESPONSES)

@@ -26,7 +26,7 @@ from deltalake import (
     Transaction,
     write_deltalake,
 )
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS, STATISTICS
 from streaming_eval.errors import StorageError
@@ -160,10 +160,8 @@ class Tables:
         except (DeltaError, OSError) as error:
             raise StorageError(f"{path} is not a readable Delta table: {error}") from error
         wanted = Schema.from_arrow(SCHEMAS[name])
-        lacking = [field for field in wanted.fields if field not in table.schema().fields]
-        if lacking and _written_earlier(table.schema(), wanted):
-            table.alter.add_columns(lacking)
-            table.update_incremental()
+        if _written_earlier(table.schema(), wanted):
+            _complete(table, wanted)
         if _columns(table.schema()) != _columns(wanted):
             raise StorageError(f"{path} does not have the columns of the table {name!r}")
         return table
@@ -226,7 +224,18 @@ def _columns(schema: Schema) -> dict[str, Field]:
 def _written_earlier(found: Schema, wanted: Schema) -> bool:
     """Whether a table is one of an earlier version, which only lacks columns."""
     mine = _columns(wanted)
-    return bool(found.fields) and all(mine.get(field.name) == field for field in found.fields)
+    held = all(mine.get(field.name) == field for field in found.fields)
+    return held and 0 < len(found.fields) < len(mine)
+
+
+def _complete(table: DeltaTable, wanted: Schema) -> None:
+    """Adds the columns that the table lacks, unless another process has been faster."""
+    lacking = [field for field in wanted.fields if field not in table.schema().fields]
+    try:
+        table.alter.add_columns(lacking)
+    except CommitFailedError as error:
+        _LOG.debug("%s has changed meanwhile, looking again: %s", table.table_uri, error)
+    table.update_incremental()
 
 
 def _statistics(name: str) -> dict[str, str]:

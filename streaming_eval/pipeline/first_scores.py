@@ -31,7 +31,7 @@ def first_scores(scores: pa.Table, recent: RecentSamples) -> tuple[pa.Table, int
     original = np.empty(len(order), np.bool_)
     original[order] = (partition[order] == partition[leader]) & (offset[order] == offset[leader])
     keep = original & ~recent.known(ids)
-    recent.remember(np.unique(ids), time.time_ns() // 1_000_000)
+    recent.remember(ids, time.time_ns() // 1_000_000)
     records = np.unique(np.stack((partition, offset))[:, ~keep], axis=1).shape[1]
     return scores.filter(pa.array(keep)), records
 

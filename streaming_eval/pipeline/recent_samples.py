@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming_eval.pipeline.id_runs import IdRuns
 from streaming_eval.pipeline.sample_hash import Ids
 
 
@@ -22,29 +23,20 @@ class RecentSamples:
     def __init__(self, horizon_ms: int) -> None:
         self._horizon_ms = horizon_ms
         self._turned_ms: int | None = None
-        self._current: Ids = np.empty(0, np.uint64)
-        self._previous: Ids = np.empty(0, np.uint64)
+        self._current, self._previous = IdRuns(), IdRuns()
 
     def __len__(self) -> int:
         return len(self._current) + len(self._previous)
 
     def known(self, ids: Ids) -> NDArray[np.bool_]:
         """Which of `ids` were remembered."""
-        return _contains(self._current, ids) | _contains(self._previous, ids)
+        return self._current.contains(ids) | self._previous.contains(ids)
 
     def remember(self, ids: Ids, now_ms: int) -> None:
-        """Adds ids; starts a new generation when the current one is a horizon old."""
+        """Adds ids, in any order; starts a new generation when the current one is a horizon old."""
         if self._turned_ms is None:
             self._turned_ms = now_ms
         if now_ms - self._turned_ms >= self._horizon_ms:
-            self._previous, self._current = self._current, np.empty(0, np.uint64)
+            self._previous, self._current = self._current, IdRuns()
             self._turned_ms = now_ms
-        self._current = np.union1d(self._current, ids)
-
-
-def _contains(sorted_ids: Ids, ids: Ids) -> NDArray[np.bool_]:
-    if not len(sorted_ids):
-        return np.zeros(len(ids), np.bool_)
-    position = np.minimum(np.searchsorted(sorted_ids, ids), len(sorted_ids) - 1)
-    found: NDArray[np.bool_] = sorted_ids[position] == ids
-    return found
+        self._current.add(ids)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
@@ -131,7 +130,7 @@ class Job:
             "scores", ["sample_id", "cluster", "scored_at"], [("scored_at", ">=", since)]
         )
         if recent.num_rows:
-            self._recent.remember(np.unique(hash_ids(recent["sample_id"].to_pylist())), now_ms)
+            self._recent.remember(hash_ids(recent["sample_id"].to_pylist()), now_ms)
             self._clusters.remember(cluster_ids(recent["cluster"]), now_ms)
             self.exporter.metrics.observe_scores(pc.max(recent["scored_at"]).as_py().timestamp())
         self._board.restore(self._tables, now_ms)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from streaming_eval.adapters.answer_index import AnswerIndex
-from streaming_eval.adapters.answer_store import AnswerStore, responses_table
-from streaming_eval.adapters.schemas import RESPONSES
+from streaming_eval.adapters.answer_store import AnswerStore
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.inference.cache.cache_key import cache_key
@@ -161,7 +160,3 @@ def test_files_beside_the_batches_are_left_alone(driver: Driver, tmp_path: Path)
     note.write_text("mine")
     assert driver.store.sweep() == 0
     assert note.read_text() == "mine"
-
-
-def test_no_answers_are_an_empty_table_with_all_columns() -> None:
-    assert responses_table([]).equals(RESPONSES.empty_table())

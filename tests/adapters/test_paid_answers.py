@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from streaming_eval.adapters.answer_store import responses_table
+from streaming_eval.adapters.answer_table import responses_table
 from streaming_eval.adapters.paid_answers import paid, paid_since
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.inference.cache.cache_key import canonical, key_of

@@ -40,7 +40,7 @@ def test_a_series_shows_n_mean_interval_and_state() -> None:
     rows = _Rows(page(fleet())).rows
     assert [
         "assistant", "__all__", "contains", "", "1h", "668", "3", "0.714", "0.66 … 0.763", "0.901",
-        "–", "21.50", "12.25", "regressed", "ok", "", "",
+        "–", "21.50", "12.25", "regressed", "ok", "", "regression: undecided",
     ] in rows  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Schema, write_deltalake
 
 from streaming_eval.adapters import tables as tables_module
 from streaming_eval.adapters.schemas import DEAD_LETTERS, PARTITIONED_BY, SCHEMAS
@@ -242,6 +242,26 @@ def test_a_table_of_an_earlier_version_is_given_the_columns_that_it_lacks(tmp_pa
     assert ids(tables) == ["a", "b", "c"]
     assert tables.read("scores", ["cluster"])["cluster"].null_count == 3
     assert ids(Tables(tmp_path)) == ["a", "b", "c"], "also when it is opened again"
+
+
+def test_two_processes_may_open_a_table_of_an_earlier_version_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = pa.schema([field for field in SCHEMAS["scores"] if "cluster" not in field.name])
+    path = tmp_path / "tables" / "scores"
+    write_deltalake(str(path), some("a").select(old.names), partition_by=["event_date"])
+    complete, others = tables_module._complete, list[Tables]()
+
+    def slower(table: DeltaTable, wanted: Schema) -> None:
+        with monkeypatch.context() as patch:  # the other one comes after the look
+            patch.setattr(tables_module, "_complete", complete)
+            others.append(Tables(tmp_path))
+        complete(table, wanted)
+
+    monkeypatch.setattr(tables_module, "_complete", slower)
+    for n, each in enumerate([Tables(tmp_path), *others]):
+        each.append("scores", some(f"b{n}"), f"app{n}", 0)
+    assert ids(Tables(tmp_path)) == ["a", "b0", "b1"]
 
 
 def test_a_table_with_a_column_of_another_type_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming_eval.adapters.answer_store import responses_table
+from streaming_eval.adapters.answer_table import responses_table
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import Alarm, Transition
 from streaming_eval.local.call_log import CallLog

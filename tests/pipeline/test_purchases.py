@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streaming_eval.adapters.answer_store import responses_table
+from streaming_eval.adapters.answer_table import responses_table
 from streaming_eval.adapters.batch_rate import BatchRate
 from streaming_eval.adapters.call_tally import REFUSED, SAVED_OF_MODEL, CallTally
 from streaming_eval.adapters.schemas import RESPONSES
