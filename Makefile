@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-spark check bench bench-stats faults lock clean
+.PHONY: help setup demo test test-fast test-spark check bench bench-stats plots faults lock clean
 
 # The interpreter that makes the virtual environment; python3.11, else python3, when not given.
 export PYTHON
@@ -52,6 +52,9 @@ bench: $(READY) ## the figures of docs/benchmarks.md; ARGS are those of benchmar
 
 bench-stats: $(INSTALLED) ## what the statistics promise, by simulation; ARGS are those of benchmarks.stats
 	@$(RUN) -m benchmarks.stats $(ARGS)
+
+plots: $(INSTALLED) ## the figures of docs/statistics.md
+	@$(RUN) -m benchmarks.plots docs/plots
 
 faults: $(READY) ## breaks the running job in many ways; ARGS are those of tests.faults
 	@$(RUN) -m tests.faults $(ARGS)

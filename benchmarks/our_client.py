@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from benchmarks.client_processes import rate, read_share, serve
 from streaming_eval.adapters import task_spool
+from streaming_eval.adapters.attempt_turn import open_batch
 from streaming_eval.adapters.spool import SpoolWriter
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.inference.cache.paid_answer import PaidAnswer
@@ -72,7 +73,7 @@ class _Task:
 
     def run(self, records: pa.RecordBatch) -> None:
         spool = self._spool / f"{os.getpid()}-{uuid.uuid4()}"
-        spool.mkdir(parents=True)
+        open_batch(spool)
         context = BatchContext(0, self._version, spool)
         for _ in evaluate_partition(self._plan, context)([records]):
             pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +12,9 @@ from typing import Self
 import numpy as np
 
 from benchmarks.bench_job import MODEL, BenchJob, bench_job, new_prompts
+from benchmarks.own_environment import own_environment
 from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
-from streaming_eval.adapters.jars import jar_cache
 from streaming_eval.adapters.java import find_java, java_home
 from streaming_eval.local.behaviour import Behaviour
 
@@ -86,7 +85,7 @@ class _Evaluator:
     def __init__(self, base_url: str, slots: int) -> None:
         client = Path(__file__).with_name("seed_client.py")
         self._process = subprocess.Popen(
-            [_environment(), client, base_url, MODEL, str(slots)],
+            [_interpreter(), client, base_url, MODEL, str(slots)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -118,15 +117,5 @@ class _Evaluator:
         self._process.communicate()
 
 
-def _environment() -> Path:
-    """The interpreter of a virtual environment that holds the release; made at first use."""
-    home = jar_cache().parent / "spark-llm-eval-0.1.3"
-    python = home / "bin" / "python"
-    complete = home / "complete"
-    if not complete.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        pip: list[str | Path] = [python, "-m", "pip", "--quiet"]
-        subprocess.run([*pip, "install", *_REQUIREMENTS], check=True)
-        subprocess.run([*pip, "uninstall", "--yes", _UNWANTED], check=True)
-        complete.touch()
-    return python
+def _interpreter() -> Path:
+    return own_environment("spark-llm-eval-0.1.3", _REQUIREMENTS, unwanted=(_UNWANTED,))

@@ -5,6 +5,7 @@ StreamingEvalError
 ├── EnvironmentProblem     the machine lacks something (Java, jars, a free port); says how to get it
 ├── RecordError            one record cannot be a sample; becomes a dead letter with `reason`
 ├── StorageError           a table or checkpoint is not what it must be
+├── DecisionError          what a person wants to decide does not exist, or not any more
 └── InferenceError         one model call failed
     ├── RetryableError     the call may succeed later
     └── PermanentError     the call will not succeed as it stands
@@ -40,6 +41,10 @@ class RecordError(StreamingEvalError):
 
 class StorageError(StreamingEvalError):
     """A table, a checkpoint or the spool is not what it must be."""
+
+
+class DecisionError(StreamingEvalError):
+    """A baseline or alert that a person decides about is not there, or does not fit any more."""
 
 
 class InferenceError(StreamingEvalError):

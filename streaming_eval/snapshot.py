@@ -17,7 +17,8 @@ class EstimateView:
     """One series in one window: the estimate for people beside the decision for pagers.
 
     Attributes:
-        window: its name as a label, a duration (`1h`) or `baseline` for "since the baseline".
+        window: its name as a label: a duration (`1h`), `sliding` with a duration (`sliding 1d`),
+            or `baseline` for "since the baseline".
         n: scores in the window.
         mean: on the scorer's own scale; None while n is 0. Of a paired series: the mean difference.
         lower: of the confidence sequence for the mean, same scale.
@@ -30,8 +31,14 @@ class EstimateView:
         log_evidence: natural logarithm of the alarm's statistic; the same in all windows.
         log_threshold: the evidence at which the series counts as regressed.
         state: value of a `MonitorState`; the same in all windows.
-        missing: scores of the series, since it began, without a value (failed or unparsable).
+        missing: scores of the window without a value (failed or unparsable).
+        baseline_missing: scores that the baseline lacks to be compared with; 0 once there are
+            enough, and of a constant. None where an earlier version computed the estimate.
         updated_ms: when this was computed, epoch milliseconds.
+        drift_log_evidence: of the distribution's alarm; None where no distribution is watched.
+        drift_log_threshold: the evidence at which the distribution counts as drifted.
+        drift_state: value of a `DriftState`.
+        drift_cells: where the distribution has moved, in words, strongest first.
     """
 
     key: SeriesKey
@@ -48,7 +55,17 @@ class EstimateView:
     log_threshold: float
     state: str
     missing: int
+    baseline_missing: int | None
     updated_ms: int
+    drift_log_evidence: float | None = None
+    drift_log_threshold: float | None = None
+    drift_state: str | None = None
+    drift_cells: tuple[str, ...] = ()
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether the series is one of scores: categories are counted, but have no mean."""
+        return self.mean is not None or not self.n
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +75,12 @@ class Promises:
     Attributes:
         alpha: chance that an interval ever misses the true mean of its window.
         seconds_per_false_alarm: mean time between false alarms, all series together, at least.
+        alarmed_scorers: scorers whose series share that budget.
     """
 
     alpha: float
     seconds_per_false_alarm: float
+    alarmed_scorers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

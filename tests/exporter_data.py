@@ -9,7 +9,7 @@ from streaming_eval.adapters.endpoint_metrics import HEDGE_OUTCOMES, EndpointMet
 from streaming_eval.adapters.exporter import Exporter
 from streaming_eval.adapters.prometheus import PipelineMetrics
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
-from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.alerting.verdict import MonitorState
 from streaming_eval.inference.calls.breaker import CircuitState
 from streaming_eval.inference.quota.quotas import QuotaStatus
 from streaming_eval.inference.spending.budget import Budget, Per, Unit
@@ -17,7 +17,11 @@ from streaming_eval.inference.spending.price import pico
 from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises, Snapshot
 
-PROMISES = Promises(alpha=0.05, seconds_per_false_alarm=604_800)
+PROMISES = Promises(
+    alpha=0.05,
+    seconds_per_false_alarm=604_800,
+    alarmed_scorers=frozenset({"contains", "token_f1"}),
+)
 STATE_OF = {
     "assistant": MonitorState.REGRESSED,
     "llama-2-7b": MonitorState.OK,
@@ -30,7 +34,8 @@ def view(key: SeriesKey, window: str = "1h", **changed: object) -> EstimateView:
     values: dict[str, object] = {
         "n": 668, "mean": 0.714, "lower": 0.66, "upper": 0.763, "baseline_mean": 0.901,
         "effect": -0.187, "effect_lower": -0.241, "effect_upper": -0.138, "log_evidence": 21.5,
-        "log_threshold": 12.25, "state": "ok", "missing": 3, "updated_ms": 1_700_000_000_000,
+        "log_threshold": 12.25, "state": "ok", "missing": 3, "baseline_missing": 0,
+        "updated_ms": 1_700_000_000_000,
     }  # fmt: skip
     return EstimateView(key, window, **(values | changed))  # type: ignore[arg-type]
 
@@ -76,6 +81,7 @@ def work(metrics: PipelineMetrics, now_s: float) -> None:
     metrics.count_cache_lookups("stale", 2)
     metrics.count_retries("http_429", 4)
     metrics.observe_pending(2)
+    metrics.observe_state_bytes(1_200)
     _spend(metrics.spending)
     for query in ("score", "monitor"):
         metrics.observe_batch(query, 0.4, now_s)

@@ -79,7 +79,8 @@ def test_the_version_is_printed_with_the_versions_it_was_tested_with() -> None:
 def test_the_help_names_every_verb_and_has_no_colour_outside_a_terminal() -> None:
     result = cli.invoke(app, ["--help"])
     assert result.exit_code == 0
-    for verb in ("demo", "run", "validate", "doctor", "schema", "version"):
+    verbs = ("demo", "run", "validate", "doctor", "simulate", "compare", "schema", "version")
+    for verb in verbs:
         assert f" {verb} " in result.stdout
     assert "\x1b" not in result.stdout
 
@@ -161,6 +162,18 @@ def test_a_problem_of_the_machine_is_one_line_and_exit_code_1(
     result = run()
     assert result.exit_code == 1
     assert result.stderr == "error: no Java; install one\n"
+
+
+def test_validate_says_what_the_false_alarm_budget_comes_to() -> None:
+    """One scorer, two models (others included), means and distributions; 30 days, one a week."""
+    lines = cli.invoke(app, ["validate", str(MINIMAL)]).stdout.splitlines()
+    assert lines[1] == (
+        "alarms: at most 4 share a budget of one false alarm per 1w; in 30 days at most 4.3 are "
+        "false on average, any at all with probability at most 1"
+    )
+    assert lines[2] == "alarms: log evidence needed per scorer: contains 10.6"
+    silent = cli.invoke(app, ["validate", str(MINIMAL), "--set", "scorers.0.alarm=false"])
+    assert silent.stdout.splitlines()[1:] == ["alarms: none, no scorer raises any"]
 
 
 @pytest.mark.parametrize("flags", [["-v", "validate"], ["validate", "-v"]])

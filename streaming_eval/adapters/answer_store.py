@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 from streaming_eval.adapters.answer_duplicates import remove_duplicates, row_count
 from streaming_eval.adapters.answer_index import AnswerIndex
 from streaming_eval.adapters.answer_table import answers_in, newest_rows, spooled_table
+from streaming_eval.adapters.attempt_turn import close_batch, open_batch
 from streaming_eval.adapters.cache_lease import CacheLease, writing
 from streaming_eval.adapters.cache_members import CacheMember
 from streaming_eval.adapters.spool import list_files, read_documents
@@ -70,9 +70,9 @@ class AnswerStore:
         return self._spool / f"batch-{batch}"
 
     def opened(self, batch: int | str) -> Path:
-        """The same, made; an attempt at a task that finds none comes after the batch's end."""
+        """The same, made and open for attempts at tasks until it is committed."""
         directory = self.directory(batch)
-        directory.mkdir(parents=True, exist_ok=True)
+        open_batch(directory)
         return directory
 
     def commit(self, batch: int | str) -> pa.Table:
@@ -134,12 +134,12 @@ class AnswerStore:
         self._lease.release()
 
     def _move(self, directories: Sequence[Path], *, looked_up: bool) -> pa.Table:
-        # An attempt at a task that comes too late must find nothing rather than a part.
-        places = [place.rename(_closed(place)) for place in directories]
-        files = [file for place in places for file in list_files(place)]
+        for place in directories:
+            close_batch(place)
+        files = [file for place in directories for file in list_files(place)]
         rows = self._add_all(files, looked_up=looked_up)
-        for place in places:
-            shutil.rmtree(place)
+        for place in directories:
+            _remove(place)
         return rows
 
     def _add_all(self, files: Sequence[Path], *, looked_up: bool) -> pa.Table:
@@ -174,6 +174,8 @@ class AnswerStore:
             )
 
 
-def _closed(directory: Path) -> Path:
-    """A name that no worker knows, and that a sweep finds."""
-    return directory.with_name(f"closed-{uuid.uuid4().hex}")
+def _remove(directory: Path) -> None:
+    try:
+        shutil.rmtree(directory)
+    except OSError as error:  # an attempt that comes too late has just made its file there
+        _LOG.warning("%s is left until the next start: %s", directory, error)

@@ -18,6 +18,19 @@ from typing import Self
 from streaming_eval.errors import StorageError
 
 _LOG = logging.getLogger(__name__)
+_OPEN = "open"
+
+
+def open_batch(spool: Path) -> None:
+    """Lets attempts work on the batch with this directory, which is made."""
+    spool.mkdir(parents=True, exist_ok=True)
+    close_batch(spool)  # to those of an earlier pass
+    (spool / _OPEN).touch()
+
+
+def close_batch(spool: Path) -> None:
+    """Refuses all attempts from now on; to be called before the answers leave the spool."""
+    (spool / _OPEN).unlink(missing_ok=True)
 
 
 class AttemptTurn:
@@ -28,13 +41,14 @@ class AttemptTurn:
     Not supported: file systems without locks; attempts then do not wait for each other.
 
     Args:
-        spool: the batch's directory, which the driver has made.
+        spool: the batch's directory, see `open_batch`.
         task: number of the task within the batch.
     """
 
     def __init__(self, spool: Path, task: int) -> None:
-        self._path = spool / f"task-{task}.turn"
+        self._spool, self._path = spool, spool / f"task-{task}.turn"
         self._file = -1
+        self._batch: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         """Waits for the turn.
@@ -42,6 +56,7 @@ class AttemptTurn:
         Raises:
             StorageError: the batch is over.
         """
+        self._batch = self._opening()
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:
@@ -63,19 +78,21 @@ class AttemptTurn:
         self._release()
 
     def confirm(self) -> None:
-        """Returns if the answers of the batch still lie in the spool, as they do until it is over.
-
-        Once they have been read, an attempt that finds them gone cannot know what was paid for.
+        """Returns if the batch is still open, so that what has been read of its spool is all.
 
         Raises:
             StorageError: the batch is over.
         """
+        if self._opening() != self._batch:
+            raise self._too_late()
+
+    def _opening(self) -> tuple[int, int]:
+        """What tells one opening of the batch from another."""
         try:
-            there = self._path.stat()
+            there = (self._spool / _OPEN).stat()
         except FileNotFoundError:
             raise self._too_late() from None
-        if there.st_ino != os.fstat(self._file).st_ino:
-            raise self._too_late()
+        return there.st_ino, there.st_ctime_ns
 
     def _wait(self) -> None:
         try:
@@ -96,4 +113,4 @@ class AttemptTurn:
         os.close(self._file)
 
     def _too_late(self) -> StorageError:
-        return StorageError(f"{self._path.parent}: the batch is over, this attempt came too late")
+        return StorageError(f"{self._spool}: the batch is over, this attempt came too late")

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.alerting.verdict import DriftState, MonitorState
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Snapshot, newest_decisions, newest_versions
 
@@ -48,14 +48,22 @@ class _Gauge:
         return MetricInfo(PREFIX + self.name, "gauge", (*labels, *more_labels), self.help)
 
 
+def _lower(view: EstimateView) -> float | None:
+    return view.lower if view.has_mean else None
+
+
+def _upper(view: EstimateView) -> float | None:
+    return view.upper if view.has_mean else None
+
+
 _PER_WINDOW = (
     _Gauge("score_mean", "Mean score, on the scorer's own scale.", lambda v: v.mean, paired=False),
-    _Gauge("score_lower", "Lower limit of the mean score.", lambda v: v.lower, paired=False),
-    _Gauge("score_upper", "Upper limit of the mean score.", lambda v: v.upper, paired=False),
+    _Gauge("score_lower", "Lower limit of the mean score.", _lower, paired=False),
+    _Gauge("score_upper", "Upper limit of the mean score.", _upper, paired=False),
     _Gauge("score_samples", "Scores in the window.", lambda v: v.n),
     _Gauge(
         "score_missing",
-        "Scores of the series without a value, since it began.",
+        "Scores of the window without a value.",
         lambda v: v.missing,
     ),
     _Gauge(
@@ -70,6 +78,11 @@ _PER_WINDOW = (
 _PER_SERIES = (
     _Gauge("baseline_mean", "What the mean is compared with.", lambda v: v.baseline_mean),
     _Gauge(
+        "baseline_missing_samples",
+        "Scores that the baseline lacks before anything is compared with it.",
+        lambda v: v.baseline_missing,
+    ),
+    _Gauge(
         "regression_log_evidence",
         "Natural logarithm of the evidence that the mean has fallen below the baseline by more "
         "than the smallest effect of interest.",
@@ -79,6 +92,18 @@ _PER_SERIES = (
         "regression_log_threshold",
         "The log evidence at which the series counts as regressed.",
         lambda v: v.log_threshold,
+    ),
+    _Gauge(
+        "drift_log_evidence",
+        "Natural logarithm of the evidence that the distribution of scores has moved.",
+        lambda v: v.drift_log_evidence,
+        paired=False,
+    ),
+    _Gauge(
+        "drift_log_threshold",
+        "The log evidence at which the distribution counts as drifted.",
+        lambda v: v.drift_log_threshold,
+        paired=False,
     ),
     _Gauge(
         "estimate_timestamp_seconds",
@@ -91,6 +116,12 @@ _STATE = MetricInfo(
     "gauge",
     (*SERIES_LABELS, "state"),
     "The decision on the series: 1 for the state it is in, 0 for the others.",
+)
+_DRIFT_STATE = MetricInfo(
+    f"{PREFIX}drift_state",
+    "gauge",
+    (*SERIES_LABELS[:-1], "state"),
+    "The decision on the distribution: 1 for the state it is in, 0 for the others.",
 )
 _INFO = MetricInfo(
     f"{PREFIX}series_info",
@@ -115,7 +146,7 @@ def quality_metrics() -> list[MetricInfo]:
     return [
         *(gauge.described("window") for gauge in _PER_WINDOW),
         *(gauge.described() for gauge in _PER_SERIES),
-        *(_STATE, _INFO, _ALPHA, _BUDGET, _SERIES),
+        *(_STATE, _DRIFT_STATE, _INFO, _ALPHA, _BUDGET, _SERIES),
     ]
 
 
@@ -136,7 +167,10 @@ def _lines(
     labels = [_labels(v.key) for v in decisions]
     for gauge in _PER_SERIES:
         yield from _gauge(gauge, decisions, labels)
-    yield from _states(decisions, labels)
+    judged = [(text, v.state) for text, v in zip(labels, decisions, strict=True) if v.has_mean]
+    yield from _states(_STATE, MonitorState, judged)
+    watched = [(text, v.drift_state) for text, v in zip(labels, decisions, strict=True)]
+    yield from _states(_DRIFT_STATE, DriftState, (pair for pair in watched if pair[1]))
     yield _head(_INFO.name, _INFO.help)
     for view, text in zip(decisions, labels, strict=True):
         version = _escape(view.key.evaluation_version)
@@ -155,11 +189,15 @@ def _gauge(gauge: _Gauge, views: Iterable[EstimateView], labels: Iterable[str]) 
             yield f"{name}{{{text}}} {_number(value)}\n"
 
 
-def _states(decisions: Iterable[EstimateView], labels: Iterable[str]) -> Iterator[str]:
-    yield _head(_STATE.name, _STATE.help)
-    for view, text in zip(decisions, labels, strict=True):
-        for state in MonitorState:
-            yield f'{_STATE.name}{{{text},state="{state}"}} {float(view.state == state)}\n'
+def _states(
+    metric: MetricInfo, states: Iterable[str], series: Iterable[tuple[str, str | None]]
+) -> Iterator[str]:
+    """One line per series, given as (labels, state), and state."""
+    names = tuple(states)
+    yield _head(metric.name, metric.help)
+    for text, now in series:
+        for name in names:
+            yield f'{metric.name}{{{text},state="{name}"}} {float(now == name)}\n'
 
 
 def _single(metric: MetricInfo, value: float) -> str:

@@ -57,6 +57,10 @@ class PipelineMetrics:
         self._dead_letters = self._counter(
             "dead_letters", "Records that cannot be samples, by reason.", "reason"
         )
+        self._clipped = self._counter(
+            "clipped_weights",
+            "Scores whose weight is larger than monitor.max_weight and that count as that much.",
+        )
         self._late = self._counter(
             "late_samples", "Scores that came after their pane was closed and count in no window."
         )
@@ -103,6 +107,9 @@ class PipelineMetrics:
         self._pending = self._gauge(
             "pending_samples", "Samples that wait for an answer, to be tried in a later batch."
         )
+        self._state_bytes = self._gauge(
+            "state_bytes", "Size of the largest state of a series in the monitor's last batch."
+        )
         self._partitions: set[tuple[str, str]] = set()
         self._repartitioning = threading.Lock()
         text = "Version of the evaluator."
@@ -128,6 +135,9 @@ class PipelineMetrics:
 
     def count_dead_letters(self, reason: str, n: int) -> None:
         self._dead_letters.labels(reason).inc(n)
+
+    def count_clipped_weights(self, n: int) -> None:
+        self._clipped.inc(n)
 
     def count_late_samples(self, n: int) -> None:
         self._late.inc(n)
@@ -159,6 +169,9 @@ class PipelineMetrics:
 
     def observe_pending(self, n: int) -> None:
         self._pending.set(n)
+
+    def observe_state_bytes(self, n: int) -> None:
+        self._state_bytes.set(n)
 
     def observe_kafka_lag(self, lag: Mapping[tuple[str, int], int]) -> None:
         """Records not scored yet by (topic, partition); a partition that is left out vanishes."""

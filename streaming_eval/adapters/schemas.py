@@ -117,6 +117,8 @@ ESTIMATES = pa.schema(
         ("alpha", pa.float64()),
         ("counts", pa.list_(pa.int64())),
         ("baseline_n", pa.int64()),
+        ("baseline_version", pa.int64()),
+        ("baseline_missing", pa.int64()),
         ("baseline_mean", pa.float64()),
         ("effect", pa.float64()),
         ("effect_lower", pa.float64()),
@@ -124,6 +126,10 @@ ESTIMATES = pa.schema(
         ("log_evidence", pa.float64()),
         ("log_threshold", pa.float64()),
         ("state", pa.string()),
+        ("drift_log_evidence", pa.float64()),
+        ("drift_log_threshold", pa.float64()),
+        ("drift_state", pa.string()),
+        ("drift_cells", pa.list_(pa.string())),
         ("updated_at", _INSTANT),
         ("updated_date", pa.date32()),
         ("batch_id", pa.int64()),
@@ -135,6 +141,7 @@ ALERTS = pa.schema(
         ("alert_id", pa.string()),
         ("revision", pa.int32()),
         ("status", pa.string()),
+        ("kind", pa.string()),
         *_SERIES,
         ("opened_at", _INSTANT),
         ("opened_pane", _INSTANT),
@@ -148,6 +155,12 @@ ALERTS = pa.schema(
         ("log_evidence", pa.float64()),
         ("log_threshold", pa.float64()),
         ("sample_ids", pa.list_(pa.string())),
+        ("drift_cells", pa.list_(pa.string())),
+        ("resolved_at", _INSTANT),
+        ("resolved_pane", _INSTANT),
+        ("why", pa.string()),
+        ("who", pa.string()),
+        ("reason", pa.string()),
         ("batch_id", pa.int64()),
     ]
 )
@@ -156,16 +169,39 @@ BASELINES = pa.schema(
     [
         ("baseline_id", pa.string()),
         *_SERIES,
+        ("status", pa.string()),
+        ("version", pa.int64()),
         ("kind", pa.string()),
+        ("seasonal", pa.bool_()),
         ("n", pa.int64()),
         ("counts", pa.list_(pa.int64())),
         ("mean", pa.float64()),
         ("lower_bound", pa.float64()),
+        ("source", pa.string()),
+        ("period_start", _INSTANT),
         ("period_end", _INSTANT),
         ("promoted_by", pa.string()),
         ("reason", pa.string()),
         ("created_at", _INSTANT),
         ("batch_id", pa.int64()),
+    ]
+)
+
+DECISIONS = pa.schema(
+    [
+        ("decision_id", pa.string()),
+        ("kind", pa.string()),
+        *_SERIES,
+        ("baseline_id", pa.string()),
+        ("counts", pa.list_(pa.int64())),
+        ("period_start", _INSTANT),
+        ("period_end", _INSTANT),
+        ("alert_id", pa.string()),
+        ("opened_pane", _INSTANT),
+        ("known_until", _INSTANT),
+        ("decided_by", pa.string()),
+        ("reason", pa.string()),
+        ("decided_at", _INSTANT),
     ]
 )
 
@@ -187,6 +223,7 @@ SCHEMAS = MappingProxyType(
         "estimates": ESTIMATES,
         "alerts": ALERTS,
         "baselines": BASELINES,
+        "decisions": DECISIONS,
         "evaluation_versions": EVALUATION_VERSIONS,
     }
 )

@@ -7,19 +7,29 @@ from datetime import UTC, datetime
 from html import escape
 
 from streaming_eval.adapters.prometheus import PipelineMetrics
-from streaming_eval.snapshot import EstimateView, Snapshot, newest_versions
+from streaming_eval.snapshot import (
+    EstimateView,
+    Promises,
+    Snapshot,
+    newest_decisions,
+    newest_versions,
+)
+from streaming_eval.stats.e_bh import broken_now
 
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; }
 table { border-collapse: collapse; margin-bottom: 2em; }
 th, td { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: left; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.regressed { background: #f8d0d0; } .suspect { background: #fbeccb; }
+.regressed, .drifted { background: #f8d0d0; } .suspect { background: #fbeccb; }
 """
+_TELLING = ("suspect", "drifted")  # states of a distribution of which the page says where
 _SERIES_HEAD = (
     "model", "segment", "scorer", "against", "window", "n", "missing", "mean", "interval",
-    "baseline", "evidence", "threshold", "state",
+    "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where",
 )  # fmt: skip
+_BROKEN_HEAD = ("model", "segment", "scorer", "against", "evidence", "threshold", "state")
+_Q = 0.1  # share of healthy series in the list of broken ones, on average at most
 
 
 def status_page(
@@ -40,7 +50,9 @@ def status_page(
         (
             "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=5>",
             f"<title>streaming-eval</title><style>{_STYLE}</style><h1>streaming-eval</h1>",
-            f"<p>{state} at {now}. <a href=/metrics>Metrics</a></p><h2>Series</h2>",
+            f"<p>{state} at {now}. <a href=/metrics>Metrics</a></p>",
+            _broken(snapshot.promises, views) if snapshot else "",
+            "<h2>Series</h2>",
             _table(_SERIES_HEAD, map(_series_row, views)),
             "<h2>Pipeline</h2>",
             _table(("metric", "labels", "value"), _pipeline_rows(metrics)),
@@ -54,6 +66,32 @@ def _table(head: Iterable[str], rows: Iterable[str]) -> str:
     return f"<table><tr>{titles}{''.join(rows)}</table>"
 
 
+def _broken(promises: Promises, views: Iterable[EstimateView]) -> str:
+    """The series that may be called broken now, together: more than those with an alarm."""
+    alarmed = [v for v in newest_decisions(views) if v.key.scorer in promises.alarmed_scorers]
+    evidence, thresholds = ([v.log_evidence for v in alarmed], [v.log_threshold for v in alarmed])
+    named = broken_now(evidence, thresholds, _Q)
+    worst = sorted(
+        (view for view, broken in zip(alarmed, named, strict=True) if broken),
+        key=lambda view: view.log_threshold - view.log_evidence,
+    )
+    days = promises.seconds_per_false_alarm / 86_400
+    return (
+        f"<h2>Broken now</h2><p>On average at most {_Q:.0%} of the series listed here are healthy, "
+        f"for a look within {days:.3g} days (the time per false alarm) after they began to be "
+        f"watched; e-d-BH at q = {_Q}, horizon {days:.3g} days. "
+        "One series alone needs more evidence than for its alarm, ten or more need less.</p>"
+        f"{_table(_BROKEN_HEAD, map(_broken_row, worst)) if worst else '<p>None.</p>'}"
+    )
+
+
+def _broken_row(view: EstimateView) -> str:
+    key = view.key
+    numbers = (f"{view.log_evidence:.2f}", f"{view.log_threshold:.2f}")
+    cells = _cells((key.model, key.segment, key.scorer, key.against), numbers)
+    return f"<tr>{cells}<td>{escape(view.state)}"
+
+
 def _series_row(view: EstimateView) -> str:
     key = view.key
     paired = bool(key.against)
@@ -62,13 +100,24 @@ def _series_row(view: EstimateView) -> str:
         f"{view.n:,}",
         f"{view.missing:,}",
         _number(view.mean, signed=paired),
-        f"{_number(view.lower, signed=paired)} … {_number(view.upper, signed=paired)}",
+        _interval(view),
         _number(view.baseline_mean, signed=paired),
+        f"{view.baseline_missing:,}" if view.baseline_missing else "–",
         f"{view.log_evidence:.2f}",
         f"{view.log_threshold:.2f}",
     )
     state = escape(view.state)
-    return f'<tr class="{state}">{_cells(words, numbers)}<td>{state}'
+    drift = escape(view.drift_state or "–")
+    where = escape("; ".join(view.drift_cells)) if view.drift_state in _TELLING else ""
+    worst = state if state != "ok" or drift not in _TELLING else drift
+    return f'<tr class="{worst}">{_cells(words, numbers)}<td>{state}<td>{drift}<td>{where}'
+
+
+def _interval(view: EstimateView) -> str:
+    if not view.has_mean:
+        return "–"
+    paired = bool(view.key.against)
+    return f"{_number(view.lower, signed=paired)} … {_number(view.upper, signed=paired)}"
 
 
 def _pipeline_rows(metrics: PipelineMetrics) -> Iterator[str]:

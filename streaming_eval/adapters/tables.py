@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -143,6 +145,12 @@ class Tables:
         table = self._tables[name]
         table.update_incremental()
         return table.to_pyarrow_table(columns=columns, filters=filters)
+
+    def largest(self, name: str, column: str) -> Any | None:  # noqa: ANN401 - the column's type
+        """Largest value of a column that Delta's log knows of; None where the table is empty."""
+        table = self._tables[name]
+        table.update_incremental()
+        return pc.max(pa.table(table.get_add_actions(flatten=True))[f"max.{column}"]).as_py()
 
     def _open(self, name: str) -> DeltaTable:
         path = self._paths[name]

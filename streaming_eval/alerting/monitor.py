@@ -2,111 +2,147 @@
 
 The clock of the alarm is the pane, in event time. Only panes that hold a score tick, and an open
 pane ticks provisionally, so an alarm need not wait for the watermark. Both keep the promise of
-`EDetector`: with w_k the product of the factors of all scores in panes from k on, evidence is never
-more than the sum of w_k over all panes k up to the newest one seen, empty ones included. Each w_k
-starts at 1 and is a supermartingale in the order of arrival, whichever pane a score falls in, as
-long as every score's mean, given the baseline and the scores that arrived before, is at least the
-null mean. So at any look evidence is expected to be at most the number of panes begun, which is all
-that the bound on false alarms needs; looks within a pane, out of order or batch by batch cost
-nothing. Which pane a score falls in and whether it is late must not depend on the score.
+`EDetector`. Closed panes do so in the order of event time. Of looks at all that has come, open
+panes included: with w_k the product of the factors of all scores in panes from k on, evidence is
+never more than the sum of w_k over all panes k up to the newest one seen, empty ones included. Each
+w_k starts at 1 and is a supermartingale in the order of arrival, whichever pane a score falls in,
+as long as every score's mean, given the baseline and the scores that arrived before, is at least
+the null mean. So at any look evidence is expected to be at most the number of panes begun; looks
+within a pane, out of order or batch by batch cost nothing. Which pane a score falls in and whether
+it is late must not depend on the score.
+
+The two orders are not one, and of several open panes each is looked at as if the later ones had not
+begun, so that an alarm in a backlog is dated where it would have opened. That the first alarm of
+all these looks keeps the budget is measured (`tests/alerting/test_monitor_guarantee.py`), not
+proven; proven is twice the budget where at most one pane is open, by adding two chances.
+
+An alarm ends when the mirrored detector, begun after the pane that opened it, shows that the mean
+is above the null again, or when a person decides so; then all evidence is 0 and the detector
+begins anew. The copies of each round begin in panes of that round only, and an alarm opens at
+evidence A, so over all rounds the expected number of false alarms within T panes is at most T / A.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from streaming_eval.alerting.course import began, follow, total, track, with_track
-from streaming_eval.alerting.detector import detector
+from streaming_eval.alerting.course import course, total, weighed, with_course
+from streaming_eval.alerting.decisions import Decision, take
+from streaming_eval.alerting.drift_course import with_drift
 from streaming_eval.alerting.plan import SeriesPlan
-from streaming_eval.alerting.reading import pinned
-from streaming_eval.alerting.state import Alarm, Pane, SeriesState
-from streaming_eval.stats.e_detector import Track, log_evidence
+from streaming_eval.alerting.reading import comparable, looked_at, pinned
+from streaming_eval.alerting.state import Pane, SeriesState
 from streaming_eval.windows import closed, start_ms
+
+_DAY_MS = 86_400_000
 
 
 def observe(
     state: SeriesState,
-    panes: Mapping[int, Sequence[int]],
-    missing: int,
+    panes: Iterable[Pane],
     watermark_ms: int,
     plan: SeriesPlan,
+    decisions: Sequence[Decision] = (),
 ) -> SeriesState:
-    """The state after a batch of counts.
+    """The state after a batch.
 
     Args:
         state: before it.
-        panes: counts per level of the batch's scores, by start of their pane.
-        missing: scores of the batch that have no value.
-        watermark_ms: the batch's watermark: panes that end by then are closed, and a score for one
-            of them is late.
+        panes: the batch's scores, at most once per pane.
+        watermark_ms: the batch's watermark: panes that have matured by then are closed, and a score
+            for one of them is late.
         plan: how the series is watched.
+        decisions: made by people, in order; they apply before the batch's panes close.
     """
-    arrived = [
-        Pane(int(begin_ms), tuple(map(int, counts)))
-        for begin_ms, counts in panes.items()
-        if any(counts)
-    ]
+    mature_ms = watermark_ms - plan.maturity_ms
+    arrived = [pane for pane in panes if pane.missing or any(pane.counts)]
     _check(arrived, plan)
-    kept = [pane for pane in arrived if not _late(pane, state, watermark_ms, plan)]
+    kept = [pane for pane in arrived if not _late(pane, state, mature_ms, plan)]
     n_kept = sum(pane.n for pane in kept)
     state = replace(
         state,
+        transitions=(),
         open_panes=_merged(state.open_panes, kept, plan.pane_ms),
-        windows=_merged(state.windows, kept, plan.window_ms),
         n_total=state.n_total + n_kept,
         n_late=state.n_late + sum(pane.n for pane in arrived) - n_kept,
-        n_missing=state.n_missing + missing,
+        n_missing=state.n_missing + sum(pane.missing for pane in arrived),
     )
-    return _close_panes(state, watermark_ms, plan)
+    if plan.looks_early:
+        state = replace(state, windows=_merged(state.windows, kept, plan.window_ms))
+    for decision in decisions:
+        state = take(state, decision, plan)
+    return _close_panes(state, mature_ms, plan)
 
 
 def close(state: SeriesState, watermark_ms: int, plan: SeriesPlan) -> SeriesState:
     """The state when time has passed and no scores have come."""
-    return observe(state, {}, 0, watermark_ms, plan)
+    return observe(state, (), watermark_ms, plan)
 
 
 def expire(
     state: SeriesState, watermark_ms: int, plan: SeriesPlan
 ) -> tuple[SeriesState, tuple[Pane, ...]]:
-    """The state without the windows that have closed, and those windows in order."""
-    gone = tuple(w for w in state.windows if closed(w.start_ms, plan.window_ms, watermark_ms))
-    return replace(state, windows=state.windows[len(gone) :]), gone
+    """The state whose closed windows are past, and those that have just closed, in order."""
+    mature_ms = watermark_ms - plan.maturity_ms
+    gone = tuple(w for w in state.windows if closed(w.start_ms, plan.window_ms, mature_ms))
+    kept = state.windows[len(gone) :]
+    past = (*state.past_windows, *gone)
+    if newest := (*past, *kept)[-1:]:
+        oldest_ms = newest[0].start_ms + plan.window_ms - plan.longest_sliding_ms
+        past = tuple(window for window in past if window.start_ms >= oldest_ms)
+    return replace(state, windows=kept, past_windows=past), gone
+
+
+def wake_at(state: SeriesState, plan: SeriesPlan) -> set[int]:
+    """When windows close though nothing comes any more, in event time."""
+    begun = {start_ms(pane.start_ms, plan.window_ms) for pane in state.open_panes}
+    begun |= {window.start_ms for window in state.windows}
+    return {begin_ms + plan.window_ms + plan.maturity_ms for begin_ms in begun}
 
 
 def _check(panes: Iterable[Pane], plan: SeriesPlan) -> None:
     for pane in panes:
-        if len(pane.counts) != plan.levels or min(pane.counts) < 0:
-            raise ValueError(f"a pane needs {plan.levels} counts >= 0, got {pane.counts}")
+        if len(pane.counts) != plan.grid.cells or min(*pane.counts, pane.missing) < 0:
+            raise ValueError(f"a pane needs {plan.grid.cells} counts >= 0, got {pane.counts}")
         if pane.start_ms % plan.pane_ms:
             raise ValueError(f"no pane of {plan.pane_ms} ms starts at {pane.start_ms}")
 
 
-def _late(pane: Pane, state: SeriesState, watermark_ms: int, plan: SeriesPlan) -> bool:
-    if closed(pane.start_ms, plan.pane_ms, watermark_ms):
+def _late(pane: Pane, state: SeriesState, mature_ms: int, plan: SeriesPlan) -> bool:
+    if closed(pane.start_ms, plan.pane_ms, mature_ms):
         return True
     return state.last_closed_ms is not None and pane.start_ms <= state.last_closed_ms
 
 
 def _merged(held: tuple[Pane, ...], more: Iterable[Pane], width_ms: int) -> tuple[Pane, ...]:
     """Panes or windows of `width_ms` by start, with the counts of `more` added."""
-    counts = {pane.start_ms: pane.counts for pane in held}
+    by_start = {pane.start_ms: pane for pane in held}
     for pane in more:
         begin_ms = start_ms(pane.start_ms, width_ms)
-        counts[begin_ms] = total(len(pane.counts), (counts.get(begin_ms, ()), pane.counts))
-    return tuple(Pane(begin_ms, counts[begin_ms]) for begin_ms in sorted(counts))
+        old = by_start.get(begin_ms, Pane(begin_ms, ()))
+        counts = total(len(pane.counts), (old.counts, pane.counts))
+        by_start[begin_ms] = Pane(begin_ms, counts, old.missing + pane.missing)
+    return tuple(by_start[begin_ms] for begin_ms in sorted(by_start))
 
 
-def _close_panes(state: SeriesState, watermark_ms: int, plan: SeriesPlan) -> SeriesState:
-    closing = [p for p in state.open_panes if closed(p.start_ms, plan.pane_ms, watermark_ms)]
+def _close_panes(state: SeriesState, mature_ms: int, plan: SeriesPlan) -> SeriesState:
+    closing = [p for p in state.open_panes if closed(p.start_ms, plan.pane_ms, mature_ms)]
     if closing:
         state = replace(
             state,
             open_panes=state.open_panes[len(closing) :],
             last_closed_ms=closing[-1].start_ms,
         )
+        if not plan.looks_early:
+            state = replace(state, windows=_merged(state.windows, closing, plan.window_ms))
     state, rest = _fill_baseline(state, closing, plan)
-    return _tick(state, rest, plan) if pinned(state, plan) else state
+    if not pinned(state, plan):
+        return state
+    state = _count_since(state, rest, plan)
+    if not comparable(state, plan):
+        return state
+    return with_drift(_tick(state, rest, plan), rest, plan)
 
 
 def _fill_baseline(
@@ -116,35 +152,40 @@ def _fill_baseline(
     for taken, pane in enumerate(panes):
         if pinned(state, plan):
             return state, panes[taken:]
-        counts = total(plan.levels, (state.baseline_counts, pane.counts))
-        full = plan.baseline_samples is not None and sum(counts) >= plan.baseline_samples
-        end_ms = pane.start_ms + plan.pane_ms if full else None
-        state = replace(state, baseline_counts=counts, baseline_end_ms=end_ms)
+        baseline = state.baseline.with_pane(pane.start_ms, pane.counts, plan.seasons)
+        end_ms = pane.start_ms + plan.pane_ms
+        if _full(baseline.n, baseline.begin_ms or 0, end_ms, plan):
+            baseline = replace(baseline, end_ms=end_ms, version=1)
+            state = replace(state, since_ms=end_ms)
+        state = replace(state, baseline=baseline)
     return state, ()
 
 
-def _tick(state: SeriesState, panes: Sequence[Pane], plan: SeriesPlan) -> SeriesState:
-    """Tick the detector over closed panes, look provisionally over open ones, open the alarm."""
-    looking = plan.alarm and state.alarm is None
-    if not panes and not looking:
+def _full(n: int, begin_ms: int, end_ms: int, plan: SeriesPlan) -> bool:
+    """Whether a baseline is complete: large enough, and a seasonal one has seen every hour."""
+    if plan.baseline_samples is None or n < plan.baseline_samples:
+        return False
+    return plan.seasons == 1 or end_ms - begin_ms >= _DAY_MS
+
+
+def _count_since(state: SeriesState, panes: Sequence[Pane], plan: SeriesPlan) -> SeriesState:
+    panes = [pane for pane in panes if state.counts_since(pane)]
+    if not panes:
         return state
-    after_closed, alarm = track(state), state.alarm
-    ahead = (*panes, *state.open_panes) if looking else panes
-    bets = detector(state.baseline_counts, plan)
-    for count, (pane, now) in enumerate(follow(after_closed, ahead, bets), start=1):
-        if count <= len(panes):
-            after_closed = now
-        if looking and alarm is None:
-            alarm = _opened(pane, now, plan)
-    if panes:
-        since = total(plan.levels, (state.since_counts, *(pane.counts for pane in panes)))
-        state = replace(with_track(state, after_closed), since_counts=since)
-    return replace(state, alarm=alarm)
+    return replace(
+        state,
+        since_counts=total(plan.grid.cells, (state.since_counts, *(p.counts for p in panes))),
+        since_missing=state.since_missing + sum(pane.missing for pane in panes),
+    )
 
 
-def _opened(pane: Pane, now: Track, plan: SeriesPlan) -> Alarm | None:
-    """The alarm that this pane opens, if it does."""
-    log_e, change = float(log_evidence(now.log_m)), began(now)
-    if log_e < plan.log_threshold or change is None:
-        return None
-    return Alarm(pane.start_ms, change.began_ms, log_e, change.n_since)
+def _tick(state: SeriesState, panes: Sequence[Pane], plan: SeriesPlan) -> SeriesState:
+    """Tick detector and alarm over closed panes, then look provisionally over open ones."""
+    now = course(state)
+    for pane in weighed(panes, state, plan):
+        now = now.tick(pane, plan)
+    ahead = now
+    if plan.alarm and now.alarm is None:
+        for pane in weighed(looked_at(state, plan), state, plan):
+            ahead = ahead.look(pane, plan)
+    return with_course(state, now, ahead)

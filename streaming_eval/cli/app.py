@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
+from streaming_eval.cli.alerts import alerts_app
+from streaming_eval.cli.baseline import baseline_app
 from streaming_eval.cli.cache import cache_app
+from streaming_eval.cli.centroids import centroids_app
 from streaming_eval.cli.checks import doctor, validate
+from streaming_eval.cli.compare import compare
 from streaming_eval.cli.guard import guarded, start_logging
 from streaming_eval.cli.jobs import demo, run
 from streaming_eval.cli.options import VerboseOption
 from streaming_eval.cli.reference import schema_app, version, version_and_exit
+from streaming_eval.cli.simulate import simulate
 
 app = typer.Typer(
     name="streaming-eval",
@@ -39,9 +44,12 @@ def root(
     start_logging(verbose)
 
 
-for verb in (demo, run, validate, doctor, version):
+for verb in (demo, run, validate, doctor, simulate, compare, version):
     app.command()(guarded(verb))
+app.add_typer(alerts_app, name="alerts")
+app.add_typer(baseline_app, name="baseline")
 app.add_typer(cache_app, name="cache")
+app.add_typer(centroids_app, name="centroids")
 app.add_typer(schema_app, name="schema")
 
 

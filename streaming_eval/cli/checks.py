@@ -18,7 +18,7 @@ from streaming_eval.cli.options import (
     VerboseOption,
     settings_from,
 )
-from streaming_eval.cli.output import Output, busy, say, say_json, say_table
+from streaming_eval.cli.output import Output, busy, say, say_error, say_json, say_table
 from streaming_eval.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -42,15 +42,22 @@ def validate(
     ] = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Check a configuration; every error at once, with its line. Exit 2 when it has any."""
+    """Check a configuration; every error at once, with its line. Exit 2 when it has any.
+
+    What is allowed and seldom wise is a warning on standard error.
+    """
     settings = settings_from(file or config, changes, strict=strict)
-    verdict = f"{file or config}: valid, {_extent(settings)}"
+    verdict = [f"{file or config}: valid, {_extent(settings)}", *_alarms(settings)]
+    from streaming_eval.pipeline.plan_warnings import warnings
+
     if print_effective:
         from streaming_eval.configuration import effective_yaml
 
         # The verdict as a comment: what is printed is a configuration itself.
-        verdict = f"# {verdict}\n{effective_yaml(settings).rstrip()}"
-    say(verdict)
+        verdict = [*(f"# {line}" for line in verdict), effective_yaml(settings).rstrip()]
+    say("\n".join(verdict))
+    for warning in warnings(settings):
+        say_error(f"warning: {warning}")
 
 
 def doctor(
@@ -84,7 +91,8 @@ def _extent(settings: Settings) -> str:
     Raises:
         SettingsError: more series than are kept are possible; `run` would refuse it too.
     """
-    from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
+    from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
+    from streaming_eval.pipeline.series_counts import series_limit
 
     models = len(settings.production_models) + len(settings.candidates)
     series, most = series_limit(settings), settings.monitor.max_series
@@ -96,3 +104,27 @@ def _extent(settings: Settings) -> str:
     evaluation_plan(settings)
     monitor_plan(settings)
     return f"models: {models}, scorers: {len(settings.scorers)}, series: at most {series}"
+
+
+def _alarms(settings: Settings) -> list[str]:
+    """What the false-alarm budget comes to, in sentences."""
+    from streaming_eval.pipeline.plan import monitor_plan
+    from streaming_eval.pipeline.series_counts import alarmed_series
+    from streaming_eval.settings import duration_text
+    from streaming_eval.stats.fleet_budget import MONTH_MS, FleetBudget
+
+    if not alarmed_series(settings):
+        return ["alarms: none, no scorer raises any"]
+    monitor, own = settings.monitor, monitor_plan(settings).own
+    budget = FleetBudget(monitor.false_alarms.once_per / monitor.pane, total_weight=1.0)
+    a_month = MONTH_MS / monitor.pane
+    thresholds = ", ".join(
+        f"{s.label} {own[s.label].log_threshold:.1f}" for s in settings.scorers if s.raises_alerts
+    )
+    return [
+        f"alarms: at most {alarmed_series(settings)} share a budget of one false alarm per "
+        f"{duration_text(monitor.false_alarms.once_per)}; in 30 days at most "
+        f"{budget.expected_false_alarms(a_month):.2g} are false on average, "
+        f"any at all with probability at most {budget.chance_of_any(a_month):.2g}",
+        f"alarms: log evidence needed per scorer: {thresholds}",
+    ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 
 import typer
@@ -40,6 +41,44 @@ def busy(text: str) -> AbstractContextManager[object]:
     from rich.console import Console
 
     return Console(stderr=True).status(text)
+
+
+@contextmanager
+def progress(every_s: float = 5.0) -> Iterator[Callable[[str, float], None]]:
+    """A function to be told what is being done and which share of it: a bar on standard error.
+
+    Args:
+        every_s: where no terminal is, a plain line says it, at most once in so many seconds.
+    """
+    if not sys.stderr.isatty():
+        yield _Lines(every_s)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        tasks = {}
+
+        def tell(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=1.0)
+            bars.update(tasks[what], completed=share)
+
+        yield tell
+
+
+class _Lines:
+    """Progress as lines, none of them before the first `every_s` seconds."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._told = time.monotonic()
+
+    def __call__(self, what: str, share: float) -> None:
+        now = time.monotonic()
+        if now - self._told >= self._every_s:
+            self._told = now
+            say_error(f"{what}: {share:.0%}")
 
 
 def say_table(

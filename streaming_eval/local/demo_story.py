@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from streaming_eval.alerting import AlertKind
 from streaming_eval.local.demo_summary import AlertSummary, Summary
 from streaming_eval.local.sample_replay import PRODUCTION_MODEL
 from streaming_eval.records import ALL_SEGMENTS
@@ -65,7 +66,8 @@ def tell(summary: Summary, console: Console, *, complete: bool) -> bool:
 
 
 def _watched(alert: AlertSummary) -> bool:
-    return (alert.model, alert.against, alert.segment, alert.scorer) == (
+    return (alert.kind, alert.model, alert.against, alert.segment, alert.scorer) == (
+        AlertKind.REGRESSION,
         PRODUCTION_MODEL,
         "",
         ALL_SEGMENTS,
@@ -76,4 +78,5 @@ def _watched(alert: AlertSummary) -> bool:
 def _line(alert: AlertSummary) -> str:
     model = f"{alert.model} against {alert.against}" if alert.against else alert.model
     delay = "" if alert.seconds_after_swap is None else f", {alert.seconds_after_swap:.1f} s"
-    return f"{model} / {alert.scorer} / {alert.segment}{delay}"
+    kind = "drift: " if alert.kind == AlertKind.DRIFT else ""
+    return f"{kind}{model} / {alert.scorer} / {alert.segment}{delay}"

@@ -19,6 +19,7 @@ class AlertSummary:
     """One alert; the two delays are None when production had not been swapped by then."""
 
     series_key: str
+    kind: str
     model: str
     against: str
     segment: str
@@ -26,8 +27,8 @@ class AlertSummary:
     opened_at: str
     n_since_began: int
     began_at: str
-    baseline_mean: float
-    mean: float
+    baseline_mean: float | None
+    mean: float | None
     samples_after_swap: int | None
     seconds_after_swap: float | None
 
@@ -68,6 +69,7 @@ def summarise(
     columns = ["sample_id", "model", "scorer", "cache_key", "judge_cache_key", "event_time"]
     scores = tables.read("scores", [*columns, "scored_at"])
     keys = tables.read("responses", ["cache_key"])["cache_key"]
+    opened = tables.read("alerts", filters=[("status", "=", "opened")])
     return Summary(
         samples_produced=produced,
         samples_scored=pc.count_distinct(scores["sample_id"]).as_py(),
@@ -77,7 +79,7 @@ def summarise(
         cache_hits=_cache_hits(scores, keys),
         swap_at=None if swap is None else _iso(_moment(swap.at_ms)),
         swapped_after_samples=None if swap is None else swap.after_samples,
-        alerts=tuple(_alerts(tables.read("alerts"), scores, swap)),
+        alerts=tuple(_alerts(opened, scores, swap)),
         prometheus_alert_fired=fired,
     )
 
@@ -97,6 +99,7 @@ def _alerts(alerts: pa.Table, scores: pa.Table, swap: Swap | None) -> list[Alert
     return [
         AlertSummary(
             series_key=row["series_key"],
+            kind=row["kind"],
             model=row["model"],
             against=row["against"],
             segment=row["segment"],

@@ -1,5 +1,6 @@
-"""A Delta table's appended rows as a stream that Spark reads through Python, transformed as read.
+"""Delta tables' appended rows as one stream that Spark reads through Python, transformed as read.
 
+Several tables are one source, so that a batch takes from all of them what its offsets say, once.
 It stands where Delta's own source would: that one spends 0.2 s per batch on building the table's
 state before the first row is read, and its rows would reach Python by way of the JVM.
 """
@@ -29,22 +30,35 @@ _ROWS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class AppendedRows:
-    """What to read and what to make of it.
+class Feed:
+    """One table, and what to make of its rows.
 
     Attributes:
+        name: in the offsets that Spark writes down.
         root: the table's directory.
         columns: those that `transform` needs.
         transform: from rows to the stream's rows; a large task is transformed in parts.
-        schema: of the stream's rows, as Spark's DDL.
-        max_rows: of the table, per micro-batch.
-        tasks: how many share a micro-batch.
-        worker_silence_s: see `worker_life`.
     """
 
+    name: str
     root: Path
     columns: tuple[str, ...]
     transform: Transform
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedRows:
+    """What to read.
+
+    Attributes:
+        feeds: tables whose rows become the stream's.
+        schema: of the stream's rows, as Spark's DDL.
+        max_rows: of each table, per micro-batch.
+        tasks: how many share a micro-batch's rows of a table.
+        worker_silence_s: see `worker_life`.
+    """
+
+    feeds: tuple[Feed, ...]
     schema: str
     max_rows: int
     tasks: int
@@ -52,7 +66,7 @@ class AppendedRows:
 
 
 def appended_rows(spark: SparkSession, plan: AppendedRows) -> DataFrame:
-    """The stream, from the table's first row on."""
+    """The stream, from the tables' first rows on."""
 
     class Source(DataSource):
         @classmethod
@@ -71,58 +85,67 @@ def appended_rows(spark: SparkSession, plan: AppendedRows) -> DataFrame:
 
 @dataclass(frozen=True)
 class _Files(InputPartition):
+    feed: int
     paths: tuple[str, ...]
 
 
 class AppendedRowsReader(DataSourceStreamReader):
-    """Offsets are `{"version": v}`: every commit up to and including `v` has been read.
+    """Offsets are `{feed: v}`: every commit of its table up to and including `v` has been read.
 
-    It begins with the table as it is, since old commits may name files that are compacted away.
+    It begins with the tables as they are, since old commits may name files that are compacted away.
     A commit that deletes or changes rows is passed over: it brings no new ones.
     """
 
     def __init__(self, plan: AppendedRows) -> None:
         self._plan = plan
-        self._log = DeltaLog(plan.root)
+        self._logs = {feed.name: DeltaLog(feed.root) for feed in plan.feeds}
 
     def initialOffset(self) -> dict[str, int]:
-        return {"version": NOTHING_READ}
+        return dict.fromkeys(self._logs, NOTHING_READ)
 
     def getDefaultReadLimit(self) -> ReadLimit:
         return ReadMaxRows(self._plan.max_rows)
 
     def latestOffset(self, start: dict[str, int], limit: ReadLimit) -> dict[str, int]:
-        version = start["version"]
-        if version == NOTHING_READ:
-            return {"version": self._log.snapshot()[1]}
-        return {"version": self._log.reach(version, self._plan.max_rows)}
+        return {name: self._reach(log, start[name]) for name, log in self._logs.items()}
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[InputPartition]:
-        files = sorted(self._files(start["version"], end["version"]), key=lambda f: -f.rows)
-        shares = [files[i :: self._plan.tasks] for i in range(self._plan.tasks)]
-        return [_Files(tuple(file.path for file in share)) for share in shares if share]
+        parts: list[InputPartition] = []
+        for feed, (name, log) in enumerate(self._logs.items()):
+            files = sorted(_files(log, start[name], end[name]), key=lambda f: -f.rows)
+            shares = [files[i :: self._plan.tasks] for i in range(self._plan.tasks)]
+            parts += [_Files(feed, tuple(f.path for f in share)) for share in shares if share]
+        return parts
 
     def read(self, partition: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - as in pyspark
         spare_the_collector()
         worker_life(self._plan.worker_silence_s)
-        for batches in _chunks(self._batches(partition.paths), _ROWS_AT_ONCE):
-            yield from self._plan.transform(batches)
+        feed = self._plan.feeds[partition.feed]
+        for batches in _chunks(_batches(feed, partition.paths), _ROWS_AT_ONCE):
+            yield from feed.transform(batches)
 
-    def _files(self, after: int, upto: int) -> list[DataFile]:
+    def _reach(self, log: DeltaLog, after: int) -> int:
         if after == NOTHING_READ:
-            return self._log.snapshot(upto)[2]
-        return [file for commit in self._log.commits(after, upto) for file in commit.appended]
+            return log.snapshot()[1]
+        return log.reach(after, self._plan.max_rows)
 
-    def _batches(self, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
-        for path in paths:
-            try:
-                with pq.ParquetFile(self._plan.root / path) as file:
-                    yield from file.iter_batches(columns=list(self._plan.columns))
-            except FileNotFoundError:
-                raise StorageError(
-                    f"{self._plan.root / path} was compacted and deleted before it was read; a new "
-                    "checkpoint begins with the table as it is"
-                ) from None
+
+def _files(log: DeltaLog, after: int, upto: int) -> list[DataFile]:
+    if after == NOTHING_READ:
+        return log.snapshot(upto)[2]
+    return [file for commit in log.commits(after, upto) for file in commit.appended]
+
+
+def _batches(feed: Feed, paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        try:
+            with pq.ParquetFile(feed.root / path) as file:
+                yield from file.iter_batches(columns=list(feed.columns))
+        except FileNotFoundError:
+            raise StorageError(
+                f"{feed.root / path} was compacted and deleted before it was read; a new "
+                "checkpoint begins with the table as it is"
+            ) from None
 
 
 def _chunks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises, Snapshot
@@ -17,7 +17,8 @@ from streaming_eval.snapshot import EstimateView, Promises, Snapshot
 _COLUMNS = [
     "series_key", "window", "window_start", "n", "mean", "lower", "upper", "baseline_mean",
     "effect", "effect_lower", "effect_upper", "log_evidence", "log_threshold", "state", "missing",
-    "updated_at",
+    "baseline_missing", "updated_at", "drift_log_evidence", "drift_log_threshold", "drift_state",
+    "drift_cells",
 ]  # fmt: skip
 
 
@@ -88,14 +89,19 @@ def _view(e: Estimate, now_ms: int) -> EstimateView:
         log_threshold=e.log_threshold,
         state=e.state.value,
         missing=e.missing,
+        baseline_missing=e.baseline_missing,
         updated_ms=now_ms,
+        drift_log_evidence=None if e.drift is None else e.drift.log_evidence,
+        drift_log_threshold=None if e.drift is None else e.drift.log_threshold,
+        drift_state=None if e.drift is None else e.drift.state.value,
+        drift_cells=() if e.drift is None else e.drift.cells,
     )
 
 
 def _restored(row: Mapping[str, Any]) -> EstimateView:
     shared = {name: row[name] for name in EstimateView.__dataclass_fields__ if name in row}
     return EstimateView(
-        **shared,
+        **shared | {"drift_cells": tuple(row["drift_cells"] or ())},
         key=SeriesKey.parse(str(row["series_key"])),
         updated_ms=_ms(row["updated_at"]),
     )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streaming_eval.alerting import MonitorState, decide
+from streaming_eval.alerting import DriftPlan, decide, decide_drift
+from streaming_eval.alerting.detector import constant
+from streaming_eval.pipeline.drift_words import cells_in_words
+from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_report import SeriesReport
+from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.e_detector import LOG_ZERO
+from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.interval import Interval
-from streaming_eval.stats.levels import Floats, mean
+from streaming_eval.stats.levels import Scale
 from streaming_eval.stats.mixture_bet import MixtureBet
 
-SINCE_BASELINE = "baseline"
 NOTHING_KNOWN = Interval(0.0, 1.0)
 # What a paired difference is likely to look like on [0, 1] before any is seen.
 _PAIRED_MEAN, _PAIRED_VARIANCE = 0.5, 0.05
@@ -38,53 +43,11 @@ class IntervalPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """One series over one window, as published; values on the scorer's own scale.
+class _Known:
+    """What a window is compared with, on [0, 1]."""
 
-    Attributes:
-        window: label, or `baseline` for everything since the baseline.
-        window_start_ms: None for `baseline` when the baseline is a constant.
-        mean: None while nothing is known; then lower and upper are the whole range.
-        effect: how far the mean lies from what it is compared with, with its interval. A model's
-            own series is compared with its baseline, None while there is none; a paired series is
-            itself the difference to the other model.
-    """
-
-    key: SeriesKey
-    window: str
-    window_start_ms: int | None
-    closed: bool
-    counts: tuple[int, ...]
-    missing: int
-    late: int
-    mean: float | None
-    lower: float
-    upper: float
-    alpha: float
-    baseline_n: int
-    baseline_mean: float | None
-    effect: float | None
-    effect_lower: float | None
-    effect_upper: float | None
-    log_evidence: float
-    log_threshold: float
-    state: MonitorState
-
-    @property
-    def n(self) -> int:
-        return sum(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One estimate to be made: the counts of one window of one report."""
-
-    report: SeriesReport
-    key: SeriesKey
-    window: str
-    window_start_ms: int | None
-    closed: bool
-    counts: tuple[int, ...]
+    mean: float
+    interval: Interval
 
 
 def estimates(
@@ -92,132 +55,172 @@ def estimates(
 ) -> list[Estimate]:
     """Every window of every report, with intervals computed together for equal grids."""
     keys = {r.series_key: SeriesKey.parse(r.series_key) for r in reports}
-    rows = [row for r in reports for row in _rows(r, keys[r.series_key], intervals.window_label)]
-    groups: dict[tuple[int, bool], list[_Row]] = defaultdict(list)
+    rows = [
+        row
+        for r in reports
+        for row in rows_of(
+            r, keys[r.series_key], plan.series(keys[r.series_key]), intervals.window_label
+        )
+    ]
+    groups: dict[tuple[Grid, bool], list[WindowRow]] = defaultdict(list)
     for row in rows:
-        groups[len(row.counts), bool(row.key.against)].append(row)
+        groups[row.plan.grid, bool(row.key.against)].append(row)
     return [
         estimate
-        for (_, paired), group in groups.items()
-        for estimate in _group(group, paired, plan, intervals)
+        for (grid, paired), group in groups.items()
+        for estimate in _group(group, grid, _Bets(intervals, grid, paired), plan)
     ]
 
 
-def _rows(report: SeriesReport, key: SeriesKey, label: str) -> list[_Row]:
-    rows = [_Row(report, key, label, w.start_ms, True, w.counts) for w in report.closed_windows]
-    rows += [_Row(report, key, label, w.start_ms, False, w.counts) for w in report.windows]
-    since = _Row(report, key, SINCE_BASELINE, report.baseline_end_ms, False, report.since_counts)
-    return [*rows, since]
+@dataclass(frozen=True, slots=True)
+class _Bets:
+    """Makes the intervals of one kind of series."""
+
+    plan: IntervalPlan
+    grid: Grid
+    paired: bool
+
+    def intervals(self, counts: Sequence[Sequence[int]], alpha: float) -> list[Interval]:
+        if not counts:
+            return []
+        bet = MixtureBet(alpha, self.plan.expected_n)
+        if self.paired:
+            bet = replace(bet, mean_guess=_PAIRED_MEAN, variance_guess=_PAIRED_VARIANCE)
+        bounds = bet.intervals(np.array(counts, np.int64), self.grid)
+        return [Interval(float(low), float(high)) for low, high in zip(*bounds, strict=True)]
 
 
-def _group(
-    rows: Sequence[_Row], paired: bool, plan: MonitorPlan, intervals: IntervalPlan
-) -> list[Estimate]:
-    counts = np.array([row.counts for row in rows], np.int64)
-    shown = _bet(intervals, paired, intervals.alpha).intervals(counts)
-    current = _bet(intervals, paired, intervals.alpha / 2).intervals(counts)
-    baseline = _baselines(rows, paired, plan, intervals)
-    since = _since(rows, shown)
-    return [
-        _estimate(row, plan, intervals.alpha, since[row.report.series_key], now, halved, base)
-        for row, now, halved, base in zip(rows, _each(shown), _each(current), baseline, strict=True)
-    ]
-
-
-def _each(bounds: tuple[Floats, Floats]) -> list[Interval]:
-    return [Interval(float(low), float(high)) for low, high in zip(*bounds, strict=True)]
-
-
-def _bet(intervals: IntervalPlan, paired: bool, alpha: float) -> MixtureBet:
-    if paired:
-        return MixtureBet(alpha, intervals.expected_n, _PAIRED_MEAN, _PAIRED_VARIANCE)
-    return MixtureBet(alpha, intervals.expected_n)
-
-
-def _since(rows: Sequence[_Row], shown: tuple[Floats, Floats]) -> dict[str, Interval]:
-    return {
+def _group(rows: Sequence[WindowRow], grid: Grid, bets: _Bets, plan: MonitorPlan) -> list[Estimate]:
+    alpha = bets.plan.alpha
+    counts = [row.scores.counts for row in rows]
+    means = grid.mean(counts)
+    shown, halved = bets.intervals(counts, alpha), bets.intervals(counts, alpha / 2)
+    known = _comparators(rows, grid, bets)
+    since = {
         row.report.series_key: interval
-        for row, interval in zip(rows, _each(shown), strict=True)
+        for row, interval in zip(rows, shown, strict=True)
         if row.window == SINCE_BASELINE
     }
+    return [
+        _estimate(
+            row,
+            _Shown(plan.scale(row.key), plan.categories(row.key)),
+            _Window(average, now, half, known[n], since[row.report.series_key], alpha),
+        )
+        for n, (row, average, now, half) in enumerate(
+            zip(rows, means.tolist(), shown, halved, strict=True)
+        )
+    ]
 
 
-def _baselines(
-    rows: Sequence[_Row], paired: bool, plan: MonitorPlan, intervals: IntervalPlan
-) -> list[tuple[float, Interval] | None]:
-    """Mean and interval of each row's baseline on [0, 1]; None where there is none yet."""
-    pinned = {
-        row.report.series_key: row.report.baseline_counts
-        for row in rows
-        if row.report.baseline_end_ms is not None
+def _comparators(rows: Sequence[WindowRow], grid: Grid, bets: _Bets) -> list[_Known | None]:
+    """What each row is compared with; None where there is nothing yet. Each is computed once."""
+    wanted = {row.comparator: None for row in rows}
+    wanted.pop((), None)
+    distinct = [counts for counts in wanted if any(counts)]
+    bounds = bets.intervals(distinct, bets.plan.alpha / 2)
+    means = grid.mean(distinct).tolist() if distinct else []
+    counted = {
+        counts: _Known(average, interval)
+        for counts, average, interval in zip(distinct, means, bounds, strict=True)
     }
-    known: dict[str, tuple[float, Interval]] = {}
-    if pinned:
-        counts = np.array(list(pinned.values()), np.int64)
-        bounds = _bet(intervals, paired, intervals.alpha / 2).intervals(counts)
-        known = {
-            series: (float(m), Interval(float(low), float(high)))
-            for series, m, low, high in zip(pinned, mean(counts), *bounds, strict=True)
-        }
-    for row in rows:
-        constant = plan.series(row.key).baseline_constant
-        if constant is not None:
-            known[row.report.series_key] = (constant, Interval(constant, constant))
-    return [known.get(row.report.series_key) for row in rows]
+    return [counted.get(row.comparator) or _constant(row) for row in rows]
 
 
-def _estimate(
-    row: _Row,
-    plan: MonitorPlan,
-    alpha: float,
-    since: Interval,
-    shown: Interval,
-    current: Interval,
-    baseline: tuple[float, Interval] | None,
-) -> Estimate:
-    report, series, scale = row.report, plan.series(row.key), plan.scale(row.key)
-    average = float(mean(row.counts)) if any(row.counts) else None
-    lower, upper = sorted(scale.raw([shown.lower, shown.upper]).tolist())
-    own = None if average is None else float(scale.raw(average))
+def _constant(row: WindowRow) -> _Known | None:
+    known = constant(row.report.baseline, row.plan)
+    return None if known is None else _Known(known, Interval(known, known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What is computed of one row, on [0, 1].
+
+    Attributes:
+        mean: NaN for no scores.
+        halved: the interval with half the error.
+        since: the interval since the baseline, of the same series.
+    """
+
+    mean: float
+    interval: Interval
+    halved: Interval
+    baseline: _Known | None
+    since: Interval
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How a series is shown: on its own scale, or as categories, which have no mean."""
+
+    scale: Scale
+    categories: tuple[str, ...]
+
+
+def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
+    report, series, scale = row.report, row.plan, shown.scale
+    log_evidence = report.log_evidence if series.judged else LOG_ZERO
+    known = None if shown.categories else window.baseline
+    lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
+    own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
     effect: tuple[float | None, float | None, float | None] = (None, None, None)
     if row.key.against and own is not None:
         effect = (own, lower, upper)
-    elif baseline is not None and average is not None:
-        effect = _effect(average, current, *baseline, scale.raw([0.0, 1.0]).tolist())
+    elif known is not None and own is not None:
+        effect = _effect(window, known, scale)
     return Estimate(
         key=row.key,
         window=row.window,
         window_start_ms=row.window_start_ms,
         closed=row.closed,
-        counts=row.counts,
-        missing=report.n_missing,
+        counts=row.scores.counts,
+        missing=row.scores.missing,
         late=report.n_late,
         mean=own,
         lower=lower,
         upper=upper,
-        alpha=alpha,
-        baseline_n=sum(report.baseline_counts),
-        baseline_mean=None if baseline is None else float(scale.raw(baseline[0])),
+        alpha=window.alpha,
+        baseline_n=report.baseline.n,
+        baseline_version=report.baseline.version,
+        baseline_missing=report.baseline_missing,
+        baseline_mean=None if known is None else float(scale.raw(known.mean)),
         effect=effect[0],
         effect_lower=effect[1],
         effect_upper=effect[2],
-        log_evidence=report.log_evidence,
+        log_evidence=log_evidence,
         log_threshold=series.log_threshold,
         state=decide(
-            pinned=report.pinned,
+            comparable=report.pinned and not report.baseline_missing,
             alarmed=series.alarm and report.alarm is not None,
-            log_evidence=report.log_evidence,
-            interval=since,
+            log_evidence=log_evidence,
+            interval=window.since,
             plan=series,
         ),
+        drift=_drift(report, series.drift, shown),
     )
 
 
-def _effect(
-    average: float, current: Interval, base: float, bounds: Interval, ends: list[float]
-) -> tuple[float, float, float]:
+def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> DriftEstimate | None:
+    if plan is None:
+        return None
+    drift, comparable = report.drift, report.pinned and not report.baseline_missing
+    evidence = LOG_ZERO if drift is None else drift.log_evidence
+    state = decide_drift(
+        comparable=comparable and drift is not None,
+        alarmed=drift is not None and drift.alarm is not None,
+        log_evidence=evidence,
+        n=report.since.n,
+        plan=plan,
+    )
+    cells = () if drift is None else cells_in_words(drift, shown.scale, shown.categories)
+    return DriftEstimate(evidence, plan.log_threshold, state, cells)
+
+
+def _effect(window: _Window, baseline: _Known, scale: Scale) -> tuple[float, float, float]:
     """Change against the baseline on the own scale: each side's interval at half the error."""
-    factor = ends[1] - ends[0]
-    changes = (current.lower - bounds.upper, current.upper - bounds.lower)
-    low, high = sorted(change * factor for change in changes)
-    return (average - base) * factor, low, high
+    now = scale.raw([window.mean, window.halved.lower, window.halved.upper])
+    then = scale.raw([baseline.mean, baseline.interval.upper, baseline.interval.lower])
+    change, *bounds = (now - then).tolist()
+    low, high = sorted(bounds)
+    return change, low, high

@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming_eval.pipeline.appended_rows import AppendedRows, appended_rows
+from streaming_eval.adapters.tables import Tables
+from streaming_eval.pipeline.appended_rows import AppendedRows, Feed, appended_rows
+from streaming_eval.pipeline.decision_stream import (
+    DECISION,
+    READ_DECISIONS,
+    count_rows,
+    decision_rows,
+)
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import READ, pane_counts
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_processor import REPORT, SeriesProcessor
 
 QUERY = "monitor"
 _ROWS_PER_TRIGGER = 2_000_000
-_PANE_COUNTS = (
-    "series_key string, pane_ms long, levels array<long>, counts array<long>, newest timestamp"
+_ROWS = (
+    "series_key string, pane_ms long, levels array<long>, counts array<long>, newest timestamp, "
+    f"{DECISION.column} string"
 )
 
 
-def pane_counts_of(spark: SparkSession, scores: Path, plan: MonitorPlan, tasks: int) -> DataFrame:
-    """The scores table as a stream of counts per series and pane."""
+def rows_of(spark: SparkSession, tables: Tables, plan: MonitorPlan, tasks: int) -> DataFrame:
+    """What is scored, as counts per series and pane, and what people decide, as one stream.
+
+    One source and not a union of two, so that both cost one task where there is little to do.
+    """
+    scores = Feed("scores", Path(tables.uri("scores")), READ, partial(_counts, layout=plan.layout))
+    decisions = Feed("decisions", Path(tables.uri("decisions")), READ_DECISIONS, decision_rows)
+    feeds = (scores, decisions)
     return appended_rows(
-        spark,
-        AppendedRows(
-            scores,
-            READ,
-            partial(pane_counts, layout=plan.layout),
-            _PANE_COUNTS,
-            _ROWS_PER_TRIGGER,
-            tasks,
-            plan.worker_silence_s,
-        ),
+        spark, AppendedRows(feeds, _ROWS, _ROWS_PER_TRIGGER, tasks, plan.worker_silence_s)
     )
 
 
-def reports(counts: DataFrame, plan: MonitorPlan) -> DataFrame:
-    """Counts in, one report per series and batch out; starts nothing.
+def _counts(batches: Iterable[pa.RecordBatch], layout: SeriesLayout) -> Iterator[pa.RecordBatch]:
+    return count_rows(pane_counts(batches, layout))
+
+
+def reports(rows: DataFrame, plan: MonitorPlan) -> DataFrame:
+    """Counts and decisions in, one report per series and batch out; starts nothing.
 
     The watermark column is dropped before the stateful step: Spark would silently discard late
     rows, where the step counts them.
     """
-    marked = counts.withWatermark("newest", f"{plan.allowed_lateness_ms} milliseconds")
+    marked = rows.withWatermark("newest", f"{plan.allowed_lateness_ms} milliseconds")
     return (
-        marked.select("series_key", "pane_ms", "levels", "counts")
+        marked.select("series_key", "pane_ms", "levels", "counts", DECISION.column)
         .groupBy("series_key")
         .transformWithState(
             statefulProcessor=SeriesProcessor(plan),

@@ -1,4 +1,4 @@
-"""Estimates, alerts and baselines as Arrow tables with the columns of their Delta tables."""
+"""Estimates and alerts as Arrow tables with the columns of their Delta tables."""
 
 from __future__ import annotations
 
@@ -8,49 +8,47 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from streaming_eval.adapters.schemas import ALERTS, BASELINES, ESTIMATES
-from streaming_eval.alerting import Alarm
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.adapters.schemas import ALERTS, ESTIMATES
+from streaming_eval.alerting import AlertKind, Transition
+from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedAlert:
-    """An alarm that has just opened, with the evidence for it.
+class AlertStep:
+    """An alert that has just been opened or resolved.
 
     Attributes:
         since: the estimate since the baseline at that moment.
-        opened_ms: wall-clock time of the opening, epoch milliseconds.
-        sample_ids: samples since the estimated beginning that scored worst, worst first.
+        at_ms: wall-clock time, epoch milliseconds.
+        sample_ids: of an opening, samples since the estimated beginning that scored worst, worst
+            first.
     """
 
-    alarm: Alarm
+    transition: Transition
     since: Estimate
-    opened_ms: int
-    sample_ids: Sequence[str]
+    at_ms: int
+    sample_ids: Sequence[str] = ()
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it is about the distribution."""
+        return self.transition.alarm.kind is AlertKind.DRIFT
+
+    @property
+    def log_threshold(self) -> float:
+        """The evidence at which it opened."""
+        if self.drifted and self.since.drift is not None:
+            return self.since.drift.log_threshold
+        return self.since.log_threshold
 
     @property
     def alert_id(self) -> str:
         """Follows from the series and the pane that opened it, so a repeated batch repeats it."""
-        text = f"{self.since.key}|{self.alarm.opened_ms}"
+        alarm = self.transition.alarm
+        text = f"{self.since.key}|{alarm.opened_ms}|{alarm.kind}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedBaseline:
-    """A baseline that has just been pinned; means on the scorer's own scale."""
-
-    key: SeriesKey
-    counts: tuple[int, ...]
-    mean: float
-    lower_bound: float
-    end_ms: int
-
-    @property
-    def baseline_id(self) -> str:
-        """Follows from the series and where its baseline ends."""
-        return hashlib.sha256(f"{self.key}|{self.end_ms}".encode()).hexdigest()[:16]
 
 
 def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -> pa.Table:
@@ -71,6 +69,8 @@ def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -
             "alpha": e.alpha,
             "counts": e.counts,
             "baseline_n": e.baseline_n,
+            "baseline_version": e.baseline_version,
+            "baseline_missing": e.baseline_missing,
             "baseline_mean": e.baseline_mean,
             "effect": e.effect,
             "effect_lower": e.effect_lower,
@@ -78,6 +78,7 @@ def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -
             "log_evidence": e.log_evidence,
             "log_threshold": e.log_threshold,
             "state": e.state.value,
+            **_drift(e.drift),
             "updated_at": now,
             "updated_date": now.date(),
             "batch_id": batch_id,
@@ -87,53 +88,59 @@ def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -
     return pa.Table.from_pylist(rows, schema=ESTIMATES)
 
 
-def alerts_table(opened: Sequence[OpenedAlert], batch_id: int) -> pa.Table:
-    """One row per opened alert, columns as in `ALERTS`."""
+def _drift(drift: DriftEstimate | None) -> Mapping[str, object]:
+    if drift is None:
+        return {}
+    return {
+        "drift_log_evidence": drift.log_evidence,
+        "drift_log_threshold": drift.log_threshold,
+        "drift_state": drift.state.value,
+        "drift_cells": list(drift.cells),
+    }
+
+
+def alerts_table(steps: Sequence[AlertStep], batch_id: int) -> pa.Table:
+    """One row per step of an alert, columns as in `ALERTS`."""
     rows = [
         {
-            "alert_id": alert.alert_id,
-            "revision": 0,
-            "status": "opened",
-            **series_columns(alert.since.key),
-            "opened_at": instant(alert.opened_ms),
-            "opened_pane": instant(alert.alarm.opened_ms),
-            "began_at": instant(alert.alarm.began_ms),
-            "n_since_began": alert.alarm.n_since_began,
-            "mean_since_baseline": alert.since.mean,
-            "lower": alert.since.lower,
-            "upper": alert.since.upper,
-            "baseline_n": alert.since.baseline_n,
-            "baseline_mean": alert.since.baseline_mean,
-            "log_evidence": alert.alarm.log_evidence,
-            "log_threshold": alert.since.log_threshold,
-            "sample_ids": list(alert.sample_ids),
+            "alert_id": step.alert_id,
+            "kind": step.transition.alarm.kind.value,
+            **series_columns(step.since.key),
+            "opened_pane": instant(step.transition.alarm.opened_ms),
+            "began_at": instant(step.transition.alarm.began_ms),
+            "n_since_began": step.transition.alarm.n_since_began,
+            "mean_since_baseline": step.since.mean,
+            "lower": step.since.lower,
+            "upper": step.since.upper,
+            "baseline_n": step.since.baseline_n,
+            "baseline_mean": step.since.baseline_mean,
+            "log_evidence": step.transition.alarm.log_evidence,
+            "log_threshold": step.log_threshold,
+            "sample_ids": list(step.sample_ids),
+            "drift_cells": list(step.since.drift.cells)
+            if step.drifted and step.since.drift
+            else None,
             "batch_id": batch_id,
+            **_status(step),
         }
-        for alert in opened
+        for step in steps
     ]
     return pa.Table.from_pylist(rows, schema=ALERTS)
 
 
-def baselines_table(pinned: Sequence[PinnedBaseline], batch_id: int, now_ms: int) -> pa.Table:
-    """One row per pinned baseline, columns as in `BASELINES`."""
-    rows = [
-        {
-            "baseline_id": baseline.baseline_id,
-            **series_columns(baseline.key),
-            "kind": "pinned",
-            "n": sum(baseline.counts),
-            "counts": baseline.counts,
-            "mean": baseline.mean,
-            "lower_bound": baseline.lower_bound,
-            "period_end": instant(baseline.end_ms),
-            "promoted_by": "configuration",
-            "reason": "first scores of the series",
-            "created_at": instant(now_ms),
-            "batch_id": batch_id,
-        }
-        for baseline in pinned
-    ]
-    return pa.Table.from_pylist(rows, schema=BASELINES)
+def _status(step: AlertStep) -> Mapping[str, object]:
+    resolution, at = step.transition.resolution, instant(step.at_ms)
+    if resolution is None:
+        return {"revision": 0, "status": "opened", "opened_at": at}
+    return {
+        "revision": 1,
+        "status": "resolved",
+        "resolved_at": at,
+        "resolved_pane": instant(resolution.at_ms),
+        "why": resolution.why.value,
+        "who": resolution.who or None,
+        "reason": resolution.reason or None,
+    }
 
 
 def series_columns(key: SeriesKey) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,22 +13,28 @@ from pyspark.sql import DataFrame
 
 from streaming_eval.adapters.checkpoint import query_id
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.alerting.detector import baseline_bound
-from streaming_eval.pipeline.estimates import SINCE_BASELINE, Estimate, IntervalPlan, estimates
+from streaming_eval.alerting import Transition
+from streaming_eval.pipeline.estimate import Estimate
+from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.evidence import worst_samples
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.monitor_rows import (
-    OpenedAlert,
-    PinnedBaseline,
+    AlertStep,
     alerts_table,
-    baselines_table,
     estimates_table,
 )
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_processor import REPORT
 from streaming_eval.pipeline.series_report import SeriesReport, one_per_series
+from streaming_eval.pipeline.stored_baseline import (
+    StoredBaseline,
+    baselines_table,
+    stored_baseline,
+)
+from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey
-from streaming_eval.stats.levels import mean
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class MonitoredBatch:
     batch_id: int
     reports: Sequence[SeriesReport]
     estimates: Sequence[Estimate]
-    opened: Sequence[OpenedAlert]
+    steps: Sequence[AlertStep]
     now_ms: int
     seconds: float
 
@@ -91,33 +98,35 @@ class MonitorSink:
         reports = one_per_series(REPORT.unpack(row) for row in batch.collect())
         now_ms = time.time_ns() // 1_000_000
         shown = estimates(reports, self._plan, self._intervals)
-        opened = self._opened(reports, shown, now_ms)
-        pinned = [self._pinned(r) for r in reports if r.baseline_is_new]
+        steps = self._steps(reports, shown, now_ms)
+        baselines = [self._in_force(r) for r in reports if r.baseline_is_new]
+        _warn_of_unfit(reports)
         tables = self._outlets.tables
         for name, rows in (
-            ("baselines", baselines_table(pinned, batch_id, now_ms)),
-            ("alerts", alerts_table(opened, batch_id)),
+            ("baselines", baselines_table(baselines, batch_id, now_ms)),
+            ("alerts", alerts_table(steps, batch_id)),
             ("estimates", estimates_table(shown, batch_id, now_ms)),
         ):
             tables.append(name, rows, self._application, batch_id)
         seconds = time.monotonic() - began
-        self._outlets.observe(MonitoredBatch(batch_id, reports, shown, opened, now_ms, seconds))
-        tables.tend(("baselines", "alerts", "estimates"))
+        self._outlets.observe(MonitoredBatch(batch_id, reports, shown, steps, now_ms, seconds))
+        tables.tend(("baselines", "decisions", "alerts", "estimates"))
 
-    def _opened(
+    def _steps(
         self, reports: Sequence[SeriesReport], shown: Sequence[Estimate], now_ms: int
-    ) -> list[OpenedAlert]:
+    ) -> list[AlertStep]:
         since = {str(e.key): e for e in shown if e.window == SINCE_BASELINE}
         return [
-            OpenedAlert(
-                r.alarm,
-                since[r.series_key],
-                now_ms,
-                self._worst(since[r.series_key].key, r.alarm.began_ms),
-            )
+            AlertStep(step, since[r.series_key], now_ms, self._evidence(r.series_key, step))
             for r in reports
-            if r.alarm_is_new and r.alarm is not None
+            for step in r.transitions
         ]
+
+    def _evidence(self, series_key: str, step: Transition) -> list[str]:
+        key = SeriesKey.parse(series_key)
+        if step.resolution is not None or not self._plan.series(key).judged:
+            return []
+        return self._worst(key, step.alarm.began_ms)
 
     def _worst(self, key: SeriesKey, began_ms: int) -> list[str]:
         name = key.segment.partition("=")[0]
@@ -130,14 +139,15 @@ class MonitorSink:
             models=self._plan.layout.models,
         )
 
-    def _pinned(self, report: SeriesReport) -> PinnedBaseline:
+    def _in_force(self, report: SeriesReport) -> StoredBaseline:
         key = SeriesKey.parse(report.series_key)
-        plan, scale = self._plan.series(key), self._plan.scale(key)
-        bound = baseline_bound(report.baseline_counts, plan)
-        return PinnedBaseline(
-            key,
-            report.baseline_counts,
-            float(scale.raw(mean(report.baseline_counts))),
-            float(scale.raw(bound)),
-            report.baseline_end_ms or 0,
-        )
+        return stored_baseline(self._plan, key, report.baseline, source="scores")
+
+
+def _warn_of_unfit(reports: Sequence[SeriesReport]) -> None:
+    for report in reports:
+        if report.decisions_unfit:
+            _LOG.warning(
+                "a baseline that was promoted for %s does not fit it any more and is passed over",
+                report.series_key,
+            )

@@ -21,8 +21,14 @@ from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
 
 
-def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch) -> None:
-    """Counts what a batch of the score query came to."""
+def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch, max_weight: float = 1.0) -> None:
+    """Counts what a batch of the score query came to.
+
+    Args:
+        metrics: of the pipeline.
+        batch: that has been committed.
+        max_weight: largest weight that counts in full; 1 where weights do not count.
+    """
     now_s = time.time()
     scores = batch.scores
     metrics.observe_batch(score_query.QUERY, batch.seconds, now_s)
@@ -35,6 +41,9 @@ def observe_scored(metrics: PipelineMetrics, batch: ScoredBatch) -> None:
     for status in (ScoreStatus.FAILED, ScoreStatus.UNPARSABLE):
         n = pc.sum(pc.equal(scores["status"], status.value)).as_py() or 0
         metrics.count_missing_scores(status, n)
+    if max_weight > 1.0:
+        heavy = pc.sum(pc.greater(scores["weight"], max_weight)).as_py() or 0
+        metrics.count_clipped_weights(heavy)
     if scores.num_rows:
         metrics.count_samples("scored", pc.count_distinct(scores["sample_id"]).as_py())
         metrics.observe_scores(now_s)
@@ -48,6 +57,8 @@ def observe_monitored(exporter: Exporter, board: Board, batch: MonitoredBatch) -
     board.update(batch.estimates, batch.now_ms)
     exporter.publish(board.snapshot(batch.now_ms))
     exporter.metrics.count_late_samples(_late(batch.reports))
+    if batch.reports:
+        exporter.metrics.observe_state_bytes(max(r.state_bytes for r in batch.reports))
     exporter.metrics.observe_batch(monitor_query.QUERY, batch.seconds, batch.now_ms / 1_000)
 
 

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from streaming_eval.alerting.plan import SeriesPlan, fleet_thresholds
-from streaming_eval.errors import PermanentError, SettingsError
-from streaming_eval.inference.cache.cache_key import cache_key
-from streaming_eval.inference.evaluate import (
-    PRODUCTION,
-    BoundScorer,
-    Embedder,
-    EvaluationPlan,
-    Judge,
-    ModelCall,
-)
-from streaming_eval.pipeline.preaggregate import SeriesLayout
-from streaming_eval.records import OTHER, SeriesKey
-from streaming_eval.scoring import ScorerDefinition, define, evaluation_version
-from streaming_eval.settings import (
-    BaselineSettings,
-    ComparisonSettings,
-    ModelSettings,
-    RemoteModelSettings,
-    ScorerSettings,
-    Settings,
-)
+from streaming_eval.alerting.plan import SeriesPlan
+from streaming_eval.errors import SettingsError
+from streaming_eval.inference.evaluate import PRODUCTION, EvaluationPlan
+from streaming_eval.pipeline.bound_scorers import bound_scorer, model_call, scale_of
+from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
+from streaming_eval.pipeline.series_layout import SeriesLayout
+from streaming_eval.pipeline.series_plans import mix_plan, own_plan, paired_plan
+from streaming_eval.records import SeriesKey
+from streaming_eval.scoring import ScorerDefinition
+from streaming_eval.settings import Settings
 from streaming_eval.stats.levels import Scale
 
 
@@ -40,6 +28,8 @@ class MonitorPlan:
             a candidate or `production`.
         scales: scorer label to the scale of its own series.
         worker_silence_s: see `worker_life`.
+        mixes: segment name to the plan of its mix.
+        named: label of a scorer of categories to their names.
     """
 
     layout: SeriesLayout
@@ -48,21 +38,36 @@ class MonitorPlan:
     scales: Mapping[str, Scale]
     allowed_lateness_ms: int
     worker_silence_s: float
+    mixes: Mapping[str, SeriesPlan] = field(default_factory=dict)
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def watches(self, key: SeriesKey) -> bool:
         """Whether the series is still part of the configuration.
 
         State outlives a scorer or comparison that the operator removes or redefines.
         """
+        if (mix := self.mix(key)) is not None:
+            return mix.version == key.evaluation_version
         current = (key.scorer, key.evaluation_version) in self.layout.scales
         return current and (not key.against or self._pair(key) is not None)
 
     def series(self, key: SeriesKey) -> SeriesPlan:
         """The plan of one series that `watches` knows."""
+        if self.mix(key) is not None:
+            return self.mixes[key.segment]
         plan = self._pair(key) if key.against else self.own.get(key.scorer)
         if plan is None:
             raise KeyError(f"{key} is not part of this configuration")
         return plan
+
+    def mix(self, key: SeriesKey) -> Mix | None:
+        """The categories of a series that is the mix of a segment; None of any other series."""
+        return self.layout.mixes.get(key.segment) if key.scorer == SEGMENT_MIX else None
+
+    def categories(self, key: SeriesKey) -> tuple[str, ...]:
+        """Names of the categories that a series counts; empty where it counts scores."""
+        mix = self.mix(key)
+        return self.named.get(key.scorer, ()) if mix is None else mix.categories
 
     def _pair(self, key: SeriesKey) -> SeriesPlan | None:
         exact = self.paired.get((key.scorer, key.model, key.against))
@@ -70,6 +75,8 @@ class MonitorPlan:
 
     def scale(self, key: SeriesKey) -> Scale:
         """The scale of one series; a paired one lies on the scale of differences."""
+        if (mix := self.mix(key)) is not None:
+            return mix.scale
         scale = self.scales[key.scorer]
         return scale.difference() if key.against else scale
 
@@ -77,25 +84,10 @@ class MonitorPlan:
 def evaluation_plan(settings: Settings) -> EvaluationPlan:
     """What the score query does with every sample."""
     return EvaluationPlan(
-        candidates=tuple(_call(settings, c, c.name) for c in settings.candidates),
+        candidates=tuple(model_call(settings, c, c.name) for c in settings.candidates),
         scorers=tuple(bound_scorer(settings, scorer) for scorer in settings.scorers),
         pairs=_pairs(settings, production=(PRODUCTION,)),
     )
-
-
-def bound_scorer(settings: Settings, scorer: ScorerSettings) -> BoundScorer:
-    """A scorer with the model it asks and the evaluation version that follows from both."""
-    definition = _definition(scorer)
-    if scorer.embedding is not None:
-        call = _call(settings, scorer.embedding, scorer.label)
-        version = evaluation_version(definition, asked=call.request(()))
-        return BoundScorer(definition, version, Embedder(call))
-    if scorer.judge is None:
-        return BoundScorer(definition, evaluation_version(definition))
-    call = _call(settings, scorer.judge, scorer.label)
-    judge = Judge(call, scorer.judge.rubric, scorer.judge.low, scorer.judge.high)
-    asked = call.request(())
-    return BoundScorer(definition, evaluation_version(definition, judge.rubric, asked), judge)
 
 
 def monitor_plan(settings: Settings) -> MonitorPlan:
@@ -112,79 +104,43 @@ def monitor_plan(settings: Settings) -> MonitorPlan:
 
 def _monitor_plan(settings: Settings) -> MonitorPlan:
     bound = [bound_scorer(settings, scorer) for scorer in settings.scorers]
-    scales = {b.definition.name: scale_of(b.definition) for b in bound}
+    definitions = {b.definition.name: b.definition for b in bound}
     layout = SeriesLayout(
         scales={(b.definition.name, b.evaluation_version): scale_of(b.definition) for b in bound},
         models=(*settings.production_models, *(c.name for c in settings.candidates)),
         segments=settings.segments,
         pairs=_pairs(settings, production=settings.production_models),
         pane_ms=settings.monitor.pane,
+        max_weight=settings.monitor.max_weight,
+        mixes=_mixes(settings),
+        mix_models=settings.production_models,
+        categories=frozenset(name for name, d in definitions.items() if d.categories),
     )
-    alarmed = alarmed_series(settings)
     return MonitorPlan(
         layout=layout,
-        own={s.label: _series_plan(settings, s, None, alarmed) for s in settings.scorers},
+        own={
+            s.label: own_plan(settings, s, definitions[s.label], layout) for s in settings.scorers
+        },
         paired={
-            (s.label, c.candidate, c.against): _series_plan(settings, s, c, alarmed)
+            (s.label, c.candidate, c.against): paired_plan(
+                settings, s, definitions[s.label], c, layout
+            )
             for s in settings.scorers
+            if not definitions[s.label].categories
             for c in settings.comparisons
         },
-        scales=scales,
+        scales={name: scale_of(definition) for name, definition in definitions.items()},
         allowed_lateness_ms=settings.monitor.allowed_lateness,
         worker_silence_s=settings.spark.worker_silence / 1_000,
+        mixes={name: mix_plan(settings, mix) for name, mix in layout.mixes.items()},
+        named={name: _cells(d) for name, d in definitions.items() if d.categories},
     )
 
 
-def alarmed_series(settings: Settings) -> int:
-    """How many series share the false-alarm budget: all that can exist and may raise an alarm."""
-    scorers = sum(scorer.raises_alerts for scorer in settings.scorers)
-    return scorers * _models_and_pairs(settings) * _segments(settings)
-
-
-def series_limit(settings: Settings) -> int:
-    """How many series can exist at all under this configuration."""
-    return len(settings.scorers) * _models_and_pairs(settings) * _segments(settings)
-
-
-def scale_of(definition: ScorerDefinition) -> Scale:
-    """The scale of a scorer's own values."""
-    return Scale(definition.low, definition.high, definition.higher_is_better, definition.levels)
-
-
-def _models_and_pairs(settings: Settings) -> int:
-    production = len(settings.production_models)
-    pairs = sum(production if c.against == PRODUCTION else 1 for c in settings.comparisons)
-    unknown_production = 1
-    return production + unknown_production + len(settings.candidates) + pairs
-
-
-def _segments(settings: Settings) -> int:
-    return 1 + sum(len({*values, OTHER}) for values in settings.segments.values())
-
-
-def _definition(scorer: ScorerSettings) -> ScorerDefinition:
-    if scorer.judge is not None:
-        return define(scorer.kind.value, scorer.label, low=scorer.judge.low, high=scorer.judge.high)
-    return define(scorer.kind.value, scorer.label, cap_ms=scorer.cap_ms)
-
-
-def _call(settings: Settings, model: RemoteModelSettings, name: str) -> ModelCall:
-    endpoint = settings.endpoints[model.endpoint]
-    call = ModelCall(
-        name=name,
-        endpoint=model.endpoint,
-        base_url=endpoint.base_url,
-        api=endpoint.api,
-        model=model.model,
-        revision=model.revision,
-        system_prompt=model.system_prompt if isinstance(model, ModelSettings) else None,
-        parameters=dict(model.parameters),
-    )
-    try:
-        cache_key(call.request(()))
-    except PermanentError as error:
-        raise SettingsError(f"parameters of {name}: {error}") from None
-    return call
+def _mixes(settings: Settings) -> dict[str, Mix]:
+    if not settings.monitor.drift.watch:
+        return {}
+    return {name: Mix.of(values) for name, values in settings.segments.items()}
 
 
 def _pairs(settings: Settings, production: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -195,36 +151,5 @@ def _pairs(settings: Settings, production: tuple[str, ...]) -> dict[str, tuple[s
     return pairs
 
 
-def _series_plan(
-    settings: Settings,
-    scorer: ScorerSettings,
-    comparison: ComparisonSettings | None,
-    alarmed: int,
-) -> SeriesPlan:
-    monitor = settings.monitor
-    scale = scale_of(_definition(scorer))
-    width = scale.high - scale.low
-    effect = scorer.smallest_effect or monitor.smallest_effect * width
-    baseline = monitor.baseline
-    if comparison is not None:
-        effect = comparison.smallest_effect or effect
-        # A constant mean of own scores says nothing of a difference.
-        inherited = baseline if baseline.kind == "pinned" else BaselineSettings()
-        baseline = comparison.baseline or inherited
-        scale = scale.difference()
-    thresholds = fleet_thresholds(monitor.false_alarms.once_per, monitor.pane, max(alarmed, 1))
-    return SeriesPlan(
-        levels=scale.levels,
-        pane_ms=monitor.pane,
-        window_ms=monitor.window,
-        baseline_samples=baseline.samples if baseline.kind == "pinned" else None,
-        baseline_constant=_constant(baseline, scale),
-        smallest_effect=effect / (scale.high - scale.low),
-        log_threshold=thresholds.log_threshold,
-        log_suspect=thresholds.log_suspect,
-        alarm=scorer.raises_alerts,
-    )
-
-
-def _constant(baseline: BaselineSettings, scale: Scale) -> float | None:
-    return None if baseline.value is None else float(scale.unit(baseline.value))
+def _cells(definition: ScorerDefinition) -> tuple[str, ...]:
+    return tuple(f"cell {number}" for number in range(definition.levels))

@@ -6,8 +6,8 @@ state step's cost depends on the number of series, not of samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from streaming_eval.adapters.schemas import SCORES
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_cells import ALONE, MISSING, ScoreCells, clusters_of
+from streaming_eval.pipeline.segment_mix import mix_rows
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.records import ALL_SEGMENTS, OTHER
-from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale, mixed
 
-__all__ = ["MISSING", "PANE_COUNTS", "READ", "SeriesLayout", "pane_counts"]
+__all__ = ["MISSING", "PANE_COUNTS", "READ", "pane_counts"]
 
 _GROUP = ["model", "segment", "scorer", "evaluation_version", "against", "pane_ms"]
 _PARTS = _GROUP[:-1]
@@ -52,30 +53,6 @@ PANE_COUNTS = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesLayout:
-    """Which series exist: everything bounded by the operator's configuration.
-
-    Attributes:
-        scales: (scorer, evaluation version) to the scorer's scale; other scores are passed over.
-        models: names that keep their own series; any other model counts as `__other__`.
-        segments: segment name to its allowed values; any other value counts as `__other__`.
-        pairs: candidate to the models whose score on the same sample is subtracted.
-        max_weight: largest weight that counts in full; 1 where weights do not count.
-    """
-
-    scales: Mapping[tuple[str, str], Scale]
-    models: tuple[str, ...]
-    segments: Mapping[str, tuple[str, ...]]
-    pairs: Mapping[str, tuple[str, ...]]
-    pane_ms: int
-    max_weight: float = 1.0
-
-    def grid(self, scale: Scale) -> Grid:
-        """The cells that scores of a scale are counted in."""
-        return Grid.weighted(scale.levels, self.max_weight)
-
-
 def pane_counts(
     batches: Iterable[pa.RecordBatch], layout: SeriesLayout
 ) -> Iterator[pa.RecordBatch]:
@@ -92,10 +69,18 @@ def pane_counts(
     if not some:
         return
     table = _hashed(pa.Table.from_batches(some))
-    parts = [part for key in layout.scales for part in _scorer_parts(table, key, layout)]
+    counting = table.filter(pc.fill_null(table["first_of_cluster"], True))
+    parts = [part for key in layout.scales for part in _scorer_parts(counting, key, layout)]
+    parts += _mix_parts(counting, layout)
     if not parts:
         return
     yield from _grouped(pa.concat_tables(parts), _newest(table)).to_batches()
+
+
+def _mix_parts(table: pa.Table, layout: SeriesLayout) -> list[pa.Table]:
+    models = pa.array(layout.mix_models, pa.string())
+    rows = table.filter(pc.is_in(table["model"], models))
+    return mix_rows(rows, _panes(rows, layout), _HASH, layout.mixes)
 
 
 def _complete(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -132,12 +117,13 @@ def _scorer_parts(
     named = pc.and_(
         pc.equal(table["scorer"], scorer), pc.equal(table["evaluation_version"], version)
     )
-    first = pc.fill_null(table["first_of_cluster"], True)
-    mine = table.filter(pc.and_(named, first))
+    mine = table.filter(named)
     if not mine.num_rows:
         return
     scale, salt = layout.scales[key], int(hash_ids([scorer])[0])
-    yield from _by_segment(mine, _cells(mine, mine["value"], scale, salt, layout), "", key, layout)
+    own = _cells(mine, mine["value"], scale, salt, layout)
+    own = replace(own, categories=scorer in layout.categories)
+    yield from _by_segment(mine, own, "", key, layout)
     for candidate, others in layout.pairs.items():
         of_candidate = mine.filter(pc.equal(mine["model"], candidate))
         for other in others if of_candidate.num_rows else ():

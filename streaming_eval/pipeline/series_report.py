@@ -7,45 +7,90 @@ from dataclasses import dataclass, replace
 
 from streaming_eval.alerting import (
     Alarm,
+    Baseline,
     Pane,
     SeriesPlan,
     SeriesState,
+    Transition,
+    baseline_missing,
+    drift_cells,
+    drift_evidence,
     evidence,
     pinned,
     since_baseline,
+    sliding_window,
 )
+from streaming_eval.stats.drift import CellEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingWindow:
+    """The last `width_ms` of a series, up to the newest tumbling window."""
+
+    width_ms: int
+    window: Pane
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """The distribution of a series after one batch.
+
+    Attributes:
+        log_evidence: of a drift, now, open panes included.
+        alarm: the open one.
+        edges: upper ends of its ordered cells but the last, on [0, 1]; empty for categories.
+        cells: those that speak most for a drift, strongest first.
+    """
+
+    log_evidence: float
+    alarm: Alarm | None
+    edges: tuple[float, ...]
+    cells: tuple[CellEvidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesReport:
-    """One series after one batch; counts are per level, 1 on [0, 1] being good.
+    """One series after one batch; counts are per cell of its grid, 1 on [0, 1] being good.
 
     Attributes:
         windows: open tumbling windows, the newest last.
         closed_windows: windows that closed with this batch and are reported for the last time.
-        since_counts: every score since the baseline; all 0 while there is none.
-        baseline_counts: of the pinned baseline, or what has been collected for it.
+        sliding_windows: of each configured width, once there is a window.
+        since: every score since the baseline; all 0 while there is none.
+        since_ms: where that begins; None when it is everything, or nothing yet.
+        baseline: what the series is compared with, or what has been collected for it.
+        pinned: whether there is a baseline.
+        baseline_missing: scores that it lacks to be compared with.
         log_evidence: of a drop, now, open panes included.
-        baseline_is_new: the baseline was pinned by this batch.
-        alarm_is_new: the alarm opened in this batch.
+        alarm: the open one.
+        baseline_is_new: the baseline was pinned or promoted by this batch.
+        transitions: what this batch did to alerts.
+        state_bytes: size of the state that was written.
         n_late_new: scores of this batch that came late.
+        decisions_unfit: decisions of this batch that do not fit the series any more.
+        drift: None where no distribution is watched, or there is none to compare it with.
     """
 
     series_key: str
     windows: tuple[Pane, ...]
     closed_windows: tuple[Pane, ...]
-    since_counts: tuple[int, ...]
-    baseline_counts: tuple[int, ...]
-    baseline_end_ms: int | None
+    sliding_windows: tuple[SlidingWindow, ...]
+    since: Pane
+    since_ms: int | None
+    baseline: Baseline
     pinned: bool
+    baseline_missing: int
     log_evidence: float
     alarm: Alarm | None
     baseline_is_new: bool
-    alarm_is_new: bool
+    transitions: tuple[Transition, ...]
     n_total: int
     n_missing: int
     n_late: int
+    state_bytes: int = 0
     n_late_new: int = 0
+    decisions_unfit: int = 0
+    drift: DriftReport | None = None
 
 
 def report(
@@ -56,23 +101,34 @@ def report(
     plan: SeriesPlan,
 ) -> SeriesReport:
     """The report on a series whose state went from `before` to `after`."""
+    sliding = ((width_ms, sliding_window(after, width_ms, plan)) for width_ms in plan.sliding_ms)
     return SeriesReport(
         series_key=key,
         windows=after.windows,
         closed_windows=closed,
-        since_counts=since_baseline(after, plan),
-        baseline_counts=after.baseline_counts,
-        baseline_end_ms=after.baseline_end_ms,
+        sliding_windows=tuple(SlidingWindow(ms, window) for ms, window in sliding if window),
+        since=since_baseline(after, plan),
+        since_ms=after.since_ms,
+        baseline=after.baseline,
         pinned=pinned(after, plan),
+        baseline_missing=baseline_missing(after, plan),
         log_evidence=evidence(after, plan),
         alarm=after.alarm,
-        baseline_is_new=before.baseline_end_ms is None and after.baseline_end_ms is not None,
-        alarm_is_new=before.alarm is None and after.alarm is not None,
+        baseline_is_new=after.baseline.version > before.baseline.version,
+        transitions=after.transitions,
         n_total=after.n_total,
         n_missing=after.n_missing,
         n_late=after.n_late,
         n_late_new=after.n_late - before.n_late,
+        drift=_drift_report(after, plan),
     )
+
+
+def _drift_report(state: SeriesState, plan: SeriesPlan) -> DriftReport | None:
+    if not state.drift.version:
+        return None
+    drift, cells = state.drift, drift_cells(state, plan)
+    return DriftReport(drift_evidence(state, plan), drift.alarm, drift.edges, cells)
 
 
 def one_per_series(reports: Iterable[SeriesReport]) -> list[SeriesReport]:
@@ -95,6 +151,7 @@ def _joined(old: SeriesReport, new: SeriesReport) -> SeriesReport:
         new,
         closed_windows=old.closed_windows + new.closed_windows,
         baseline_is_new=old.baseline_is_new or new.baseline_is_new,
-        alarm_is_new=old.alarm_is_new or new.alarm_is_new,
+        transitions=old.transitions + new.transitions,
         n_late_new=old.n_late_new + new.n_late_new,
+        decisions_unfit=old.decisions_unfit + new.decisions_unfit,
     )

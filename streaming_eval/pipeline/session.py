@@ -18,8 +18,7 @@ _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProv
 
 # State is one column of text, whose layout is ours; format 2 keeps one lineage under task retries.
 # A speculative copy only waits for the first attempt. Generated code is for rows, of which the JVM
-# sees hardly any.
-# `spark.redaction` does not know API keys by default.
+# sees hardly any. `spark.redaction` does not know API keys by default.
 GUARANTEES: Mapping[str, str] = MappingProxyType(
     {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -47,11 +46,10 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
 )
 
 # Without its native library Hadoop starts a process (`chmod`, `readlink`) several times for every
-# file that it creates and renames. These two start one. The lease keeps a second writer out, which
-# the default manager would notice.
+# file that it creates and renames. This manager and files without checksum files beside them start
+# one. The lease keeps a second writer out, which the default manager would notice.
 LOCAL_FILES: Mapping[str, str] = MappingProxyType(
     {
-        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
             "org.apache.spark.sql.execution.streaming.checkpointing."
             "FileSystemBasedCheckpointFileManager"
@@ -81,7 +79,21 @@ def spark_session(settings: SparkSettings, name: str) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in (_chosen(settings) | dict(LOCAL_FILES) | dict(GUARANTEES)).items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    spark = builder.getOrCreate()
+    _write_no_checksum_files(spark)
+    return spark
+
+
+def _write_no_checksum_files(spark: SparkSession) -> None:
+    """Tells the one local file system of this JVM, which Hadoop keeps for all who ask.
+
+    `fs.file.impl: RawLocalFileSystem` would do so everywhere, but RocksDB's snapshots are copied by
+    a method of Hadoop that insists on the other class.
+    """
+    assert spark._jvm is not None
+    configuration = spark.sparkContext._jsc.hadoopConfiguration()
+    files = spark._jvm.org.apache.hadoop.fs.FileSystem.getLocal(configuration)
+    files.setWriteChecksum(False)
 
 
 def _chosen(settings: SparkSettings) -> dict[str, str]:

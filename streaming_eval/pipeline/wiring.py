@@ -26,7 +26,6 @@ from streaming_eval.adapters.kafka import (
 from streaming_eval.adapters.kafka_java import java_security
 from streaming_eval.adapters.pending_records import PendingRecords
 from streaming_eval.adapters.quota_wire import QuotaAddress
-from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
 from streaming_eval.pipeline import monitor_query, score_query
@@ -37,10 +36,11 @@ from streaming_eval.pipeline.dead_letters import publish_dead_letters
 from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.gate import Gate
+from streaming_eval.pipeline.job_tables import own_tables
 from streaming_eval.pipeline.lag import LagWatch
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
 from streaming_eval.pipeline.observers import observe_monitored, observe_scored
-from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
+from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
 from streaming_eval.pipeline.quota_service import quota_service
 from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.retry_loop import RetryLoop
@@ -48,6 +48,7 @@ from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
 from streaming_eval.pipeline.score_wiring import score_sink
+from streaming_eval.pipeline.series_counts import series_limit
 from streaming_eval.pipeline.worker import ScorePlan
 from streaming_eval.pipeline.worker_plan import freshness, runtime_plan, score_plan
 from streaming_eval.settings import Settings, duration_text
@@ -80,7 +81,7 @@ class Job:
             settings.exporter.host, settings.exporter.port, settings.prices.currency
         )
         self.last_batch_at = time.monotonic()
-        self._tables = self._own_tables()
+        self._tables = own_tables(settings.storage)
         index = AnswerIndex(self._index_path(), self._tables.uri("responses"))
         self._freshness = freshness(settings.cache, _now_ms)
         self._answers = AnswerStore(
@@ -92,7 +93,11 @@ class Job:
         self._evaluation = evaluation_plan(settings)
         self._monitor = monitor_plan(settings)
         self._board = Board(
-            Promises(settings.monitor.alpha, settings.monitor.false_alarms.once_per / 1_000),
+            Promises(
+                settings.monitor.alpha,
+                settings.monitor.false_alarms.once_per / 1_000,
+                frozenset(s.label for s in settings.scorers if s.raises_alerts),
+            ),
             settings.monitor.forget_quiet_series_after,
         )
         self._security = resolve_security(settings.kafka.security)
@@ -134,9 +139,7 @@ class Job:
         """Starts the score query and the monitor query."""
         settings, trigger_ms = self._settings, self._settings.spark.trigger
         records = score_query.records(spark, settings.kafka, self._java_security)
-        counts = monitor_query.pane_counts_of(
-            spark, Path(self._tables.uri("scores")), self._monitor, settings.spark.partitions
-        )
+        rows = monitor_query.rows_of(spark, self._tables, self._monitor, settings.spark.partitions)
         score_checkpoint = self.checkpoint(score_query.QUERY)
         monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
         sink = self._score_sink(score_checkpoint)
@@ -144,7 +147,7 @@ class Job:
         return [
             score_query.start(records, sink, score_checkpoint, trigger_ms),
             monitor_query.start(
-                monitor_query.reports(counts, self._monitor),
+                monitor_query.reports(rows, self._monitor),
                 self._monitor_sink(monitor_checkpoint),
                 monitor_checkpoint,
                 trigger_ms,
@@ -162,11 +165,6 @@ class Job:
             return {(kafka.topic, partition): n for partition, n in offsets.items()}
 
         return LagWatch(ends, lambda: score.lastProgress, self.exporter.metrics.observe_kafka_lag)
-
-    def _own_tables(self) -> Tables:
-        """The tables, for one thread."""
-        shared = self._settings.storage.responses
-        return Tables(self._root, places={} if shared is None else {"responses": shared.absolute()})
 
     def _score_sink(self, checkpoint: Path) -> ScoreSink:
         kafka = self._settings.kafka
@@ -193,7 +191,7 @@ class Job:
             monitor.alpha, monitor.expected_samples_per_window, duration_text(monitor.window)
         )
         # The two sinks run in threads of their own, and a table's handle belongs to one of them.
-        outlets = MonitorOutlets(self._own_tables(), self._observe_monitored)
+        outlets = MonitorOutlets(own_tables(self._settings.storage), self._observe_monitored)
         return MonitorSink(self._monitor, intervals, outlets, checkpoint, self.gate)
 
     def score_plan(self) -> ScorePlan:
@@ -213,7 +211,7 @@ class Job:
 
     def _observe_scored(self, batch: ScoredBatch) -> None:
         self.last_batch_at = time.monotonic()
-        observe_scored(self.exporter.metrics, batch)
+        observe_scored(self.exporter.metrics, batch, self._settings.monitor.max_weight)
 
     def _observe_monitored(self, batch: MonitoredBatch) -> None:
         self.last_batch_at = time.monotonic()
@@ -227,6 +225,8 @@ class Job:
         return {
             "monitor.pane": duration_text(monitor.pane),
             "monitor.window": duration_text(monitor.window),
+            "monitor.label_maturity": duration_text(monitor.label_maturity),
+            "monitor.max_weight": f"{monitor.max_weight:g}",
             "layout of the state": str(SeriesState().version),
         }
 

@@ -92,14 +92,14 @@ def duration_ms(text: object) -> object:
 def duration_text(duration: int) -> str:
     """The duration in the fewest units, the inverse of `milliseconds`.
 
-    >>> duration_text(5_400_000)
-    '1h30m'
+    >>> duration_text(5_400_000), duration_text(0)
+    ('1h30m', '0s')
     """
     parts = []
     for unit, size in _UNIT_MS.items():
         count, duration = divmod(duration, size)
         parts += [f"{count}{unit}"] if count else []
-    return "".join(parts)
+    return "".join(parts) or "0s"
 
 
 def looks_secret(key: str) -> bool:
@@ -137,6 +137,19 @@ DurationMs = Annotated[
             "type": "string",
             "pattern": DURATION_PATTERN,
             "x-allowed": "a duration above zero with its unit, such as 30s, 5m or 24h",
+        }
+    ),
+]
+DelayMs = Annotated[
+    int,
+    BeforeValidator(duration_ms),
+    Field(ge=0, le=_LONGEST_MS),
+    PlainSerializer(duration_text, when_used="json"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": DURATION_PATTERN,
+            "x-allowed": "a duration with its unit, such as 0s, 12h or 3d",
         }
     ),
 ]

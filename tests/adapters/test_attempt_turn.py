@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming_eval.adapters.attempt_turn import AttemptTurn
+from streaming_eval.adapters.attempt_turn import AttemptTurn, close_batch, open_batch
 from streaming_eval.errors import StorageError
 
 _WAIT_S = 20.0
@@ -26,6 +26,11 @@ with AttemptTurn(Path(sys.argv[1]), 0):
     print("held", flush=True)
     time.sleep(600)
 """
+
+
+@pytest.fixture(autouse=True)
+def batch(tmp_path: Path) -> None:
+    open_batch(tmp_path)
 
 
 @contextmanager
@@ -102,7 +107,7 @@ def test_a_process_that_is_stopped_keeps_its_turn_until_it_is_dead(
 
 def test_other_tasks_of_the_batch_do_not_wait(tmp_path: Path) -> None:
     with AttemptTurn(tmp_path, 0), AttemptTurn(tmp_path, 1):
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(tmp_path.glob("*.turn"))) == 2
 
 
 def test_an_attempt_after_the_end_of_its_batch_is_refused(tmp_path: Path) -> None:
@@ -111,20 +116,26 @@ def test_an_attempt_after_the_end_of_its_batch_is_refused(tmp_path: Path) -> Non
     assert not (tmp_path / "gone").exists()
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["gone", "made anew"])
+@pytest.mark.parametrize("again", [False, True], ids=["closed", "opened anew"])
 def test_an_attempt_that_waited_until_the_end_of_its_batch_is_refused(
     tmp_path: Path, again: bool
 ) -> None:
-    spool = tmp_path / "batch-0"
-    spool.mkdir()
-    with AttemptTurn(spool, 0) as turn:
-        spool.rename(tmp_path / "closed")
+    with AttemptTurn(tmp_path, 0) as turn:
+        turn.confirm()
+        close_batch(tmp_path)
         if again:
-            spool.mkdir()
-            with AttemptTurn(spool, 0):
+            open_batch(tmp_path)
+            with AttemptTurn(tmp_path, 1):
                 pass
         with pytest.raises(StorageError, match="came too late"):
             turn.confirm()
+
+
+def test_a_batch_may_be_closed_twice(tmp_path: Path) -> None:
+    for _ in range(2):
+        close_batch(tmp_path)
+    with pytest.raises(StorageError, match="came too late"), AttemptTurn(tmp_path, 0):
+        pass
 
 
 def test_without_locks_an_attempt_goes_on_and_says_so(

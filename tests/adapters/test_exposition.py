@@ -7,7 +7,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from streaming_eval.adapters.exposition import quality_metrics, render
-from streaming_eval.alerting.decision import MonitorState
+from streaming_eval.alerting.verdict import MonitorState
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Snapshot
 from tests.exporter_data import PROMISES, fleet, view

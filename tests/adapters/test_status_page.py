@@ -40,13 +40,47 @@ def test_a_series_shows_n_mean_interval_and_state() -> None:
     rows = _Rows(page(fleet())).rows
     assert [
         "assistant", "__all__", "contains", "", "1h", "668", "3", "0.714", "0.66 … 0.763", "0.901",
-        "21.50", "12.25", "regressed",
+        "–", "21.50", "12.25", "regressed", "–", "",
     ] in rows  # fmt: skip
 
 
 def test_a_paired_series_shows_the_sign_of_its_effect() -> None:
-    rows = [row for row in _Rows(page(fleet())).rows if len(row) > 3 and row[3] == "llama-2-7b"]
+    rows = [row for row in _Rows(page(fleet())).rows if len(row) > 7 and row[3] == "llama-2-7b"]
     assert [row[7] for row in rows] == ["+0.009"]
+
+
+def broken(page: str) -> list[str]:
+    """First cells of the list of what is broken now."""
+    listed = page.split("<h2>Broken now</h2>")[1].split("<h2>Series</h2>")[0]
+    return [row[0] for row in _Rows(listed).rows if row]
+
+
+def judged(**evidence: float) -> Snapshot:
+    """One series per model, with this evidence at a threshold of 12."""
+    views = (
+        view(SeriesKey(model, "__all__", "contains", "v"), log_evidence=e, log_threshold=12.0)
+        for model, e in evidence.items()
+    )
+    return Snapshot(PROMISES, tuple(views))
+
+
+def test_what_is_broken_now_is_listed_worst_first_and_says_what_the_list_promises() -> None:
+    shown = page(judged(one=15.0, two=30.0, three=1.0))
+    assert broken(shown) == ["two", "one"]
+    assert "at most 10% of the series listed" in shown
+    assert "q = 0.1, horizon 7 days" in shown
+
+
+def test_many_that_are_nearly_alarmed_are_listed_together_and_one_alone_is_not() -> None:
+    """Two need evidence of threshold - log(.2), twenty of threshold - log(2)."""
+    twenty = {f"m{i}": 11.5 for i in range(20)}
+    assert len(broken(page(judged(**twenty)))) == 20
+    assert broken(page(judged(alone=11.5))) == []
+
+
+def test_a_scorer_without_alarm_is_never_called_broken() -> None:
+    quiet = view(SeriesKey("m", "__all__", "latency_ms", "v"), log_evidence=99.0, log_threshold=1.0)
+    assert broken(page(Snapshot(PROMISES, (quiet,)))) == []
 
 
 def test_the_pipeline_is_shown_too() -> None:

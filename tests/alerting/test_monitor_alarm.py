@@ -6,14 +6,25 @@ import numpy as np
 import pytest
 
 from streaming_eval.alerting import SeriesState, change_estimate, close, evidence, observe
-from tests.alerting.series import FAR_MS, PANE_MS, drawn, panes, pinned_plan, plan, seen, watched
+from streaming_eval.stats.grid import Grid
+from tests.alerting.series import (
+    FAR_MS,
+    PANE_MS,
+    at,
+    drawn,
+    panes,
+    pinned_plan,
+    plan,
+    seen,
+    watched,
+)
 
 PLAN = plan()
 GOOD, BAD = [2, 18], [9, 11]
 
 
 def test_the_alarm_opens_in_a_pane_that_is_still_open() -> None:
-    state = observe(SeriesState(), panes([GOOD] * 3 + [BAD] * 2), 0, -FAR_MS, PLAN)
+    state = observe(SeriesState(), panes([GOOD] * 3 + [BAD] * 2), -FAR_MS, PLAN)
     assert state.last_closed_ms is None
     assert state.alarm is not None
     assert state.alarm.opened_ms == 4 * PANE_MS
@@ -25,7 +36,7 @@ def test_the_alarm_opens_in_a_pane_that_is_still_open() -> None:
 def test_a_look_at_an_open_pane_leaves_the_closed_ones_alone() -> None:
     quiet = plan(alarm=False)
     closed = watched([GOOD] * 3, quiet)
-    looked = observe(closed, panes([BAD] * 2, first=3), 0, 3 * PANE_MS, PLAN)
+    looked = observe(closed, panes([BAD] * 2, first=3), 3 * PANE_MS, PLAN)
     assert looked.log_m == closed.log_m
     assert looked.page_sums == closed.page_sums
     assert evidence(looked, PLAN) > evidence(closed, PLAN)
@@ -39,8 +50,8 @@ def test_evidence_does_not_change_when_a_pane_closes_as_it_is() -> None:
 
 
 def test_an_alarm_stays_as_it_opened() -> None:
-    opened = observe(SeriesState(), panes([BAD] * 4), 0, -FAR_MS, PLAN)
-    recovered = observe(opened, panes([[0, 200]] * 50, first=4), 0, -FAR_MS, PLAN)
+    opened = observe(SeriesState(), panes([BAD] * 4), -FAR_MS, PLAN)
+    recovered = observe(opened, panes([[0, 200]] * 50, first=4), -FAR_MS, PLAN)
     assert evidence(recovered, PLAN) < PLAN.log_suspect
     assert recovered.alarm == opened.alarm
 
@@ -50,7 +61,7 @@ def test_in_a_backlog_the_alarm_is_dated_where_it_would_have_opened() -> None:
     at_once = watched(counts, PLAN)
     live = SeriesState()
     for index, row in enumerate(counts):
-        live = observe(live, panes([row], first=index), 0, index * PANE_MS, PLAN)
+        live = observe(live, panes([row], first=index), index * PANE_MS, PLAN)
     live = close(live, FAR_MS, PLAN)
     assert at_once.alarm == live.alarm
     assert at_once == live
@@ -64,9 +75,9 @@ def test_a_series_without_an_alarm_gathers_evidence_only() -> None:
 
 
 def test_empty_panes_add_no_evidence() -> None:
-    together, apart = {0: BAD, PANE_MS: BAD}, {0: BAD, 99 * PANE_MS: BAD}
-    assert evidence(observe(SeriesState(), together, 0, -FAR_MS, PLAN), PLAN) == evidence(
-        observe(SeriesState(), apart, 0, -FAR_MS, PLAN), PLAN
+    together, apart = at({0: BAD, PANE_MS: BAD}), at({0: BAD, 99 * PANE_MS: BAD})
+    assert evidence(observe(SeriesState(), together, -FAR_MS, PLAN), PLAN) == evidence(
+        observe(SeriesState(), apart, -FAR_MS, PLAN), PLAN
     )
 
 
@@ -85,7 +96,7 @@ def test_a_drop_is_dated_close_to_where_it_began() -> None:
 
 
 def test_a_judge_scale_raises_its_alarm_too() -> None:
-    judge = plan(levels=3, baseline_constant=0.75)
+    judge = plan(grid=Grid(3), baseline_constant=0.75)
     shares = [[0.15, 0.2, 0.65]] * 100 + [[0.3, 0.2, 0.5]] * 100
     state = watched(drawn(shares, 20, seed=1), judge)
     assert state.alarm is not None

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from streaming_eval.alerting import SeriesPlan, SeriesState, fleet_thresholds, observe
-from tests.alerting.series import PANE_MS, drawn, pinned_plan, plan, watched
+from streaming_eval.stats.grid import Grid
+from tests.alerting.series import PANE_MS, at, drawn, pinned_plan, plan, watched
 
 WEEK_MS = 7 * 24 * 3_600_000
 FLEET_OF_100 = fleet_thresholds(WEEK_MS, PANE_MS, 100).log_threshold
@@ -49,12 +50,16 @@ def test_a_swap_to_a_much_weaker_model_is_found_within_300_scores() -> None:
 
 def test_two_models_that_are_equally_good_raise_nothing() -> None:
     """One is right where the other is wrong in 10.0% of prompts, the reverse in 10.9%."""
-    paired = plan(levels=3, baseline_constant=0.5, smallest_effect=0.01, log_threshold=FLEET_OF_100)
+    paired = plan(
+        grid=Grid(3), baseline_constant=0.5, smallest_effect=0.01, log_threshold=FLEET_OF_100
+    )
     assert opened_at([[0.109, 0.791, 0.100]] * 500, 40, 40, paired) == []
 
 
 def test_of_two_models_the_worse_one_is_found_on_the_same_prompts() -> None:
-    paired = plan(levels=3, baseline_constant=0.5, smallest_effect=0.01, log_threshold=FLEET_OF_100)
+    paired = plan(
+        grid=Grid(3), baseline_constant=0.5, smallest_effect=0.01, log_threshold=FLEET_OF_100
+    )
     opened = opened_at([[0.20, 0.70, 0.10]] * 150, 20, 40, paired)
     assert len(opened) == 40
 
@@ -70,7 +75,7 @@ def test_looks_inside_panes_in_any_order_of_arrival_keep_the_promise() -> None:
         index = np.repeat(np.arange(length), 5)
         for pane in index[np.argsort(index + rng.uniform(0, 3, index.size))]:
             row = [0, 1] if rng.random() < 0.7 else [1, 0]
-            state = observe(state, {int(pane) * PANE_MS: row}, 0, -(10**12), watching)
+            state = observe(state, at({int(pane) * PANE_MS: row}), -(10**12), watching)
         alarmed += state.alarm is not None
     promised = length / budget
     assert promised / 5 < alarmed / 400 <= promised + 3 * (promised / 400) ** 0.5

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from streaming_eval.local.demo_configuration import CANDIDATES
 from streaming_eval.local.sample_replay import PRODUCTION_MODEL
-from streaming_eval.pipeline.estimates import SINCE_BASELINE
+from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from tests.faults.checks import Checks
 from tests.faults.site import Place
 
@@ -105,11 +105,17 @@ def check_same_conclusions(checks: Checks, place: Place, undisturbed: Place) -> 
 
 def check_same_alerts(checks: Checks, place: Place, undisturbed: Place, *, at_least: int) -> None:
     """The same series have an open alert, each once."""
-    got, wanted = ([str(k) for k in p.read("alerts")["series_key"].to_pylist()]
-                   for p in (place, undisturbed))  # fmt: skip
+    got, wanted = (_alerted(place.read("alerts")) for place in (place, undisturbed))
     checks.figure(f"alerts on {len(wanted)} series")
     checks.same_members("alerts against the undisturbed run", got, wanted)
     checks.expect(len(wanted) >= at_least, f"only {len(wanted)} alerts to compare")
+
+
+def _alerted(alerts: pa.Table) -> list[str]:
+    """Series of the alerts that were opened and not resolved."""
+    rows = alerts.to_pylist()
+    resolved = {row["alert_id"] for row in rows if row["status"] == "resolved"}
+    return [row["series_key"] for row in rows if row["alert_id"] not in resolved]
 
 
 def _check_written_once(checks: Checks, place: Place) -> None:

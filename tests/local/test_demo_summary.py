@@ -9,11 +9,11 @@ import pytest
 
 from streaming_eval.adapters.answer_table import responses_table
 from streaming_eval.adapters.tables import Tables
-from streaming_eval.alerting import Alarm
+from streaming_eval.alerting import Alarm, Transition
 from streaming_eval.local.call_log import CallLog
 from streaming_eval.local.demo_summary import Summary, summarise
 from streaming_eval.local.sample_replay import Swap
-from streaming_eval.pipeline.monitor_rows import OpenedAlert, alerts_table
+from streaming_eval.pipeline.monitor_rows import AlertStep, alerts_table
 from streaming_eval.pipeline.score_rows import dead_letters_table, instant
 from streaming_eval.records import DeadLetter, KafkaRecord, SeriesKey
 from tests.adapters.paid import paid
@@ -39,7 +39,7 @@ class Demo:
 
     def alert(self, opened_ms: int, key: SeriesKey = KEY) -> None:
         alarm = Alarm(opened_ms - 9_000, opened_ms - 10_000, 13.0, 77)
-        opened = OpenedAlert(alarm, estimate(key, window="baseline"), opened_ms, [])
+        opened = AlertStep(Transition(alarm), estimate(key, window="baseline"), opened_ms)
         self.tables.append_untracked("alerts", alerts_table([opened], 0))
 
     def summary(self, swap: Swap | None = SWAP, fired: bool | None = True) -> Summary:

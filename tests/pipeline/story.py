@@ -16,7 +16,7 @@ from streaming_eval.local.demo_configuration import CANDIDATES
 from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.local.ports import free_ports
 from streaming_eval.local.sample_replay import TopicRecord, wall_ms
-from streaming_eval.pipeline.estimates import SINCE_BASELINE
+from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import ALL_SEGMENTS, SeriesKey
 from tests.faults.job import JobProcess
 from tests.faults.site import Place, Site

@@ -14,7 +14,7 @@ from pyspark.sql.streaming.datasource import ReadAllAvailable
 
 from streaming_eval.errors import StorageError
 from streaming_eval.pipeline import appended_rows as module
-from streaming_eval.pipeline.appended_rows import AppendedRows, AppendedRowsReader
+from streaming_eval.pipeline.appended_rows import AppendedRows, AppendedRowsReader, Feed
 
 Offset = dict[str, int]
 
@@ -41,7 +41,9 @@ def append(root: Path, first: int, rows: int = 2) -> None:
 
 def reader(root: Path, max_rows: int = 100, tasks: int = 2) -> AppendedRowsReader:
     return AppendedRowsReader(
-        AppendedRows(root, ("n",), totals, "numbers array<long>", max_rows, tasks, 60.0)
+        AppendedRows(
+            (Feed("table", root, ("n",), totals),), "numbers array<long>", max_rows, tasks, 60.0
+        )
     )
 
 
@@ -77,18 +79,18 @@ def test_a_table_without_rows_is_no_work(tmp_path: Path) -> None:
 
 
 def test_files_are_shared_among_the_tasks(root: Path) -> None:
-    assert [len(r) for r in read(reader(root), {"version": 0}, {"version": 3})] == [4, 2]
+    assert [len(r) for r in read(reader(root), {"table": 0}, {"table": 3})] == [4, 2]
 
 
 def test_a_backlog_is_read_in_batches_of_limited_size(root: Path) -> None:
     stream = reader(root, max_rows=4)
-    assert newest(stream, {"version": 0}) == {"version": 2}
-    assert newest(stream, {"version": 2}) == {"version": 3}
+    assert newest(stream, {"table": 0}) == {"table": 2}
+    assert newest(stream, {"table": 2}) == {"table": 3}
 
 
 def test_a_large_task_is_transformed_in_parts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ROWS_AT_ONCE", 3)
-    parts = read(reader(root, tasks=1), {"version": 0}, {"version": 3})
+    parts = read(reader(root, tasks=1), {"table": 0}, {"table": 3})
     assert parts == [[0, 1, 10, 11], [20, 21]]
 
 
@@ -97,8 +99,8 @@ def test_compaction_and_deletion_bring_no_rows(root: Path) -> None:
     table.optimize.compact()
     table.delete("n = 10")
     append(root, 40)
-    assert newest(stream, {"version": 3}) == {"version": 6}
-    assert read(stream, {"version": 3}, {"version": 6}) == [[40, 41]]
+    assert newest(stream, {"table": 3}) == {"table": 6}
+    assert read(stream, {"table": 3}, {"table": 6}) == [[40, 41]]
 
 
 def test_a_file_that_was_compacted_and_deleted_unread_is_named(root: Path) -> None:
@@ -106,4 +108,22 @@ def test_a_file_that_was_compacted_and_deleted_unread_is_named(root: Path) -> No
     table.optimize.compact()
     table.vacuum(0, dry_run=False, enforce_retention_duration=False)
     with pytest.raises(StorageError, match="compacted and deleted before it was read"):
-        read(reader(root), {"version": 0}, {"version": 3})
+        read(reader(root), {"table": 0}, {"table": 3})
+
+
+def test_several_tables_are_one_stream_with_an_offset_each(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    DeltaTable.create(other, pa.schema([("n", pa.int64()), ("other", pa.string())]))
+    feeds = tuple(Feed(name, at, ("n",), totals) for name, at in (("a", root), ("b", other)))
+    stream = AppendedRowsReader(AppendedRows(feeds, "numbers array<long>", 100, 1, 60.0))
+    begin = stream.initialOffset()
+    first = newest(stream, begin)
+    assert first == {"a": 3, "b": 0}
+    assert read(stream, begin, first) == [[0, 1, 10, 11, 20, 21]]
+    append(other, 70)
+    second = newest(stream, first)
+    assert second == {"a": 3, "b": 1}
+    assert read(stream, first, second) == [[70, 71]]
+    append(root, 30)
+    append(other, 80)
+    assert read(stream, second, newest(stream, second)) == [[30, 31], [80, 81]]

@@ -8,13 +8,13 @@ import pytest
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import MonitorState
 from streaming_eval.pipeline.board import Board
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.monitor_rows import estimates_table
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises
 from tests.pipeline.estimated import KEY, estimate
 
-PROMISES = Promises(0.05, 604_800.0)
+PROMISES = Promises(0.05, 604_800.0, frozenset({"contains"}))
 FORGET_MS = 3_600_000
 NOW_MS = 1_700_000_000_123
 PAIR = SeriesKey("a|b", "tier=pro", "contains", "v1", "small")

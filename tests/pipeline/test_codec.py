@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql.types import StringType, StructField, StructType, _make_type_verifier
 
-from streaming_eval.alerting import Alarm, Pane, SeriesState
+from streaming_eval.alerting import Alarm, Baseline, Pane, Resolution, SeriesState, Transition, Why
 from streaming_eval.pipeline.codec import Codec
 from streaming_eval.pipeline.series_processor import STATE
 
@@ -109,9 +109,12 @@ def test_the_state_of_a_series_survives_the_trip() -> None:
     full = SeriesState(
         open_panes=(Pane(1, (2, 3)),),
         windows=(Pane(0, (5, 8)),),
-        baseline_counts=(1, 9),
-        baseline_end_ms=7,
+        baseline=Baseline((1, 9), 0, 7, 2, "b", "someone", "because"),
         alarm=Alarm(3, 2, 11.5, 400),
+        transitions=(
+            Transition(Alarm(1, 0, 12.5, 9), Resolution(Why.PROMOTED, 2, "someone", "because")),
+            Transition(Alarm(3, 2, 11.5, 400)),
+        ),
     )
     for state in (SeriesState(), full):
         assert STATE.unpack(STATE.pack(state)) == state

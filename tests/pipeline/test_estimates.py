@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from streaming_eval.alerting import Alarm, MonitorState
-from streaming_eval.pipeline.estimates import SINCE_BASELINE, Estimate, IntervalPlan, estimates
+from streaming_eval.alerting import Alarm, Baseline, MonitorState, Pane
+from streaming_eval.pipeline.estimate import Estimate
+from streaming_eval.pipeline.estimates import IntervalPlan, estimates
+from streaming_eval.pipeline.series_report import SlidingWindow
+from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey
 from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import mean
@@ -81,7 +85,7 @@ def test_of_a_scorer_in_which_less_is_better_the_numbers_stay_its_own() -> None:
 def test_the_mean_lies_in_its_interval_and_the_effect_in_its_own(
     data: st.DataObject, series: SeriesKey
 ) -> None:
-    levels = PLAN.series(series).levels
+    levels = PLAN.series(series).grid.cells
     counts, baseline = data.draw(counts_of(levels)), data.draw(counts_of(levels))
     constant = PLAN.series(series).baseline_constant is not None
     window, since = one(
@@ -106,7 +110,7 @@ def test_the_mean_lies_in_its_interval_and_the_effect_in_its_own(
 def test_the_effect_is_the_change_of_the_mean_on_the_scorer_s_own_scale(
     series: SeriesKey, better: int
 ) -> None:
-    levels = PLAN.series(series).levels
+    levels = PLAN.series(series).grid.cells
     worse, good = ([0] * levels for _ in range(2))
     worse[0], good[-1] = 900, 900
     window, _ = one(series, worse, baseline=good, pinned=True)
@@ -203,7 +207,7 @@ def test_an_alarm_that_was_switched_off_is_not_shown_any_more() -> None:
 def test_reports_together_are_estimated_as_each_alone(many: list[tuple[SeriesKey, int]]) -> None:
     reports = []
     for series, n in dict(many).items():
-        levels = PLAN.series(series).levels
+        levels = PLAN.series(series).grid.cells
         counts = [n] * levels
         reports.append(report(series, counts, since=counts, baseline=counts, pinned=True))
     together = estimates(reports, PLAN, INTERVALS)
@@ -219,3 +223,33 @@ def test_missing_and_late_scores_are_passed_on() -> None:
     window, _ = one(CONTAINS, (1, 2), missing=3, late=4)
     assert (window.missing, window.late, window.n) == (3, 4, 3)
     assert window.mean == float(mean((1, 2)))
+
+
+def test_a_sliding_window_is_an_estimate_that_says_so() -> None:
+    sliding = SlidingWindow(86_400_000, Pane(0, (30, 70), 2))
+    with_sliding = replace(report(CONTAINS, (1, 2)), sliding_windows=(sliding,))
+    _, found, _ = estimates([with_sliding], PLAN, INTERVALS)
+    assert (found.window, found.n, found.missing, found.closed) == ("sliding 1d", 100, 2, False)
+    interval = MixtureBet(0.05, 1_000).interval((30, 70))
+    assert (found.lower, found.upper) == (interval.lower, interval.upper)
+
+
+def test_a_window_within_an_hour_is_compared_with_the_baseline_of_that_hour() -> None:
+    hours = [(50, 50)] * 24
+    hours[3] = (10, 90)
+    seasonal = Baseline(tuple(n for hour in hours for n in hour), 0, 86_400_000, 1)
+    window = Pane(27 * 3_600_000 + 300_000, (30, 70))
+    told = replace(report(CONTAINS), windows=(window,), baseline=seasonal, pinned=True)
+    of_hour, since = estimates([told], PLAN, INTERVALS)
+    assert of_hour.baseline_mean == 0.9
+    assert of_hour.effect == pytest.approx(-0.2)
+    assert since.baseline_mean == pytest.approx((23 * 0.5 + 0.9) / 24)
+
+
+def test_a_baseline_that_lacks_scores_says_so_and_leaves_the_series_insufficient() -> None:
+    known = report(
+        CONTAINS, (1, 2), since=(10**5, 9 * 10**5), baseline=(10, 90), pinned=True, lacking=400
+    )
+    assert {(e.state, e.baseline_missing) for e in estimates([known], PLAN, INTERVALS)} == {
+        (MonitorState.INSUFFICIENT, 400)
+    }

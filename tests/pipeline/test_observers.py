@@ -117,7 +117,7 @@ def test_a_batch_without_scores_is_no_sign_of_scoring() -> None:
 
 def test_a_monitored_batch_is_shown_and_its_late_scores_are_counted_once() -> None:
     exporter = Exporter("127.0.0.1", 0)
-    board = Board(Promises(0.05, 604_800.0), 3_600_000)
+    board = Board(Promises(0.05, 604_800.0, frozenset({"contains"})), 3_600_000)
     late = [
         report(series, (1, 2), late=70, late_new=7)
         for series in (key(), key(segment="tier=pro"), key(model="small", against="large"))
@@ -163,3 +163,12 @@ def test_what_was_produced_and_not_scored_is_the_lag_and_never_negative() -> Non
     scored = {("t", 0): 7, ("t", 1): 5, ("gone", 0): 3}
     ends = {("t", 0): 10, ("t", 1): 4, ("t", 2): 6}
     assert kafka_lag(scored, ends) == {("t", 0): 3, ("t", 1): 0, ("t", 2): 6}
+
+
+def test_weights_beyond_the_largest_that_counts_are_counted() -> None:
+    rows = [score_row(f"s{n}", weight=weight) for n, weight in enumerate((1.0, 8.0, 8.5, 40.0))]
+    for max_weight, clipped in ((1.0, 0.0), (8.0, 2.0)):
+        metrics = PipelineMetrics()
+        observe_scored(metrics, scored_batch(scores=score_table(rows)), max_weight)
+        values = {name: value for name, _, value in metrics.values()}
+        assert values["streaming_eval_clipped_weights_total"] == clipped

@@ -11,14 +11,10 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from streaming_eval.pipeline.plan import (
-    MonitorPlan,
-    alarmed_series,
-    evaluation_plan,
-    monitor_plan,
-    series_limit,
-)
+from streaming_eval.pipeline.plan import MonitorPlan, evaluation_plan, monitor_plan
 from streaming_eval.pipeline.preaggregate import pane_counts
+from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
+from streaming_eval.pipeline.series_counts import alarmed_series, series_limit
 from streaming_eval.records import ALL_SEGMENTS, OTHER, SeriesKey
 from streaming_eval.settings import Settings
 from tests.pipeline.fleet import CAP_MS, PANE_MS, VERSIONS, WINDOW_MS, key, plan, settings
@@ -80,22 +76,61 @@ def test_no_data_whatever_make_more_series_than_the_limit_says(fleet: Settings) 
     monitor = monitor_plan(fleet)
     keys = series_of(everything_imaginable(fleet, monitor), monitor)
     assert len(keys) == series_limit(fleet), "and the limit is not too high either"
-    assert sum(monitor.series(key).alarm for key in keys) == alarmed_series(fleet)
+    plans = [monitor.series(key) for key in keys]
+    assert sum(p.alarm + (p.drift is not None) for p in plans) == alarmed_series(fleet)
 
 
 def test_the_false_alarm_budget_is_divided_among_all_series_that_may_alarm() -> None:
     fleet = settings()
     # Two alarming scorers; assistant, others, two candidates and two pairs; all, pro, free, others.
-    assert alarmed_series(fleet) == 2 * 6 * 4
+    # The distributions of the same, without the pairs; one model's mix of one segment.
+    assert alarmed_series(fleet) == 2 * 6 * 4 + 2 * 4 * 4 + 1
+    assert alarmed_series(settings(monitor={"drift": {"watch": False}})) == 48
     week_in_panes = 7 * 24 * 60
     watched = plan().series(key("contains"))
     assert watched.log_suspect == pytest.approx(math.log(week_in_panes))
-    assert watched.log_threshold == pytest.approx(math.log(week_in_panes * 48))
+    assert watched.log_threshold == pytest.approx(math.log(week_in_panes * 81))
+    assert watched.drift is not None
+    assert watched.drift.log_threshold == watched.log_threshold
+
+
+def test_a_scorer_with_more_weight_needs_less_evidence_and_the_others_more() -> None:
+    """The chances of a false alarm still add up to those of the budget."""
+    fleet = settings(monitor={"drift": {"watch": False}})
+    heavy = fleet.scorers[0].model_copy(update={"alarm_weight": 3.0})
+    weighted = fleet.model_copy(update={"scorers": (heavy, *fleet.scorers[1:])})
+    plans = monitor_plan(weighted)
+    needed = {s.label: plans.own[s.label].log_threshold for s in fleet.scorers if s.raises_alerts}
+    assert len(needed) == 2
+    assert needed.pop(heavy.label) == pytest.approx(needed.popitem()[1] - math.log(3))
+    each, mixes = divmod(alarmed_series(fleet), 2)  # the mix of the one segment has weight 1
+    light = next(s.label for s in fleet.scorers[1:] if s.raises_alerts)
+    of_heavy, of_light = (math.exp(-plans.own[n].log_threshold) for n in (heavy.label, light))
+    budget_panes = math.exp(plans.own[light].log_suspect)
+    assert each * of_heavy + (each + mixes) * of_light == pytest.approx(1 / budget_panes)
 
 
 def test_a_scorer_without_alarm_has_a_series_that_never_opens_one() -> None:
     assert plan().series(key("contains")).alarm
     assert not plan().series(key("latency_ms")).alarm
+    assert plan().series(key("latency_ms")).drift is None
+    watched = [{"kind": "latency_ms", "cap_ms": CAP_MS, "drift": True}]
+    assert plan(scorers=watched, comparisons=[]).series(key("latency_ms")).drift is not None
+
+
+def test_the_mix_of_a_segment_is_a_series_of_production_s_models_and_watched_for_drift_only() -> (
+    None
+):
+    monitor = plan()
+    mix = Mix.of(("pro", "free"))
+    of_tier = SeriesKey("assistant", "tier", SEGMENT_MIX, mix.version)
+    assert monitor.watches(of_tier)
+    assert monitor.categories(of_tier) == ("pro", "free", OTHER, "(none)")
+    watched = monitor.series(of_tier)
+    assert not watched.alarm
+    assert watched.drift is not None and not watched.drift.ordered
+    assert not monitor.watches(replace(of_tier, evaluation_version="of other values"))
+    assert not monitor.watches(replace(of_tier, segment="country"))
 
 
 @pytest.mark.parametrize(
@@ -150,9 +185,9 @@ def test_panes_windows_and_levels_are_as_set() -> None:
     assert (monitor.layout.pane_ms, monitor.allowed_lateness_ms) == (PANE_MS, 60_000)
     own = monitor.own
     assert {(p.pane_ms, p.window_ms) for p in own.values()} == {(PANE_MS, WINDOW_MS)}
-    levels = {scorer: p.levels for scorer, p in own.items()}
+    levels = {scorer: p.grid.levels for scorer, p in own.items()}
     assert levels == {"contains": 2, "latency_ms": 65, "judge": 3}
-    assert monitor.paired["judge", "small", "production"].levels == 5
+    assert monitor.paired["judge", "small", "production"].grid.levels == 5
 
 
 def test_pairs_name_production_for_the_worker_and_its_models_for_the_monitor() -> None:
@@ -230,3 +265,29 @@ def test_the_series_of_all_samples_exists_for_each_model_even_without_segments()
     monitor = plan(segments={})
     rows = everything_imaginable(settings(segments={}), monitor)
     assert {k.segment for k in series_of(rows, monitor)} == {ALL_SEGMENTS}
+
+
+def test_the_champion_as_a_baseline_is_no_difference() -> None:
+    against = [{"candidate": "small", "against": "large", "baseline": {"kind": "champion"}}]
+    watched = plan(comparisons=against).paired["contains", "small", "large"]
+    assert (watched.baseline_constant, watched.baseline_samples) == (0.5, None)
+
+
+def test_seasons_sliding_windows_and_maturity_are_as_set() -> None:
+    monitor = {
+        "window": "5m",
+        "sliding_windows": ["10m", "1h"],
+        "label_maturity": "2h",
+        "baseline": {"kind": "pinned", "seasonal": "hour_of_day"},
+    }
+    own = plan(monitor=monitor).own["contains"]
+    assert (own.seasons, own.sliding_ms, own.maturity_ms) == (24, (600_000, 3_600_000), 7_200_000)
+    assert not own.looks_early
+
+
+def test_weights_count_up_to_the_largest_that_is_set_and_not_at_all_by_default() -> None:
+    assert {p.grid.shares for p in plan().own.values()} == {(1.0,)}
+    weighted = plan(monitor={"max_weight": 8})
+    assert {p.grid.shares for p in weighted.own.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.paired.values()} == {(0.125, 0.25, 0.5, 1.0)}
+    assert {p.grid.shares for p in weighted.mixes.values()} == {(1.0,)}, "samples are samples"

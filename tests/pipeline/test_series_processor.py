@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pyspark.sql import Row
 from pyspark.sql.streaming.tws_tester import TwsTester
 
-from streaming_eval.alerting import SeriesState
+from streaming_eval.alerting import AlertKind, Baseline, Decision, SeriesState, Why
+from streaming_eval.pipeline.decision_stream import DECISION
 from streaming_eval.pipeline.preaggregate import MISSING
 from streaming_eval.pipeline.series_processor import REPORT, STATE, STATE_NAME, SeriesProcessor
 from streaming_eval.pipeline.series_report import SeriesReport
@@ -50,6 +51,15 @@ class Step:
         (only,) = rows
         return only
 
+    def decide(self, *decisions: Decision, scores: Iterable[Score] = ()) -> SeriesReport:
+        """One batch that brings decisions, and perhaps scores."""
+        rows = [
+            Row(pane_ms=0, levels=[], counts=[], decision=DECISION.pack(decision)[0])
+            for decision in decisions
+        ]
+        (only,) = self._keep(self._tester.test(self._key, [*rows, *_rows(scores)]))
+        return only
+
     def watermark(self, pane: int) -> list[SeriesReport]:
         """Moves the watermark to the start of a pane; the reports of timers that fired."""
         return self._keep(cast("list[Row]", self._tester.setWatermark(pane * PANE_MS)))
@@ -66,7 +76,7 @@ def _rows(scores: Iterable[Score]) -> list[Row]:
         counts = panes.setdefault(pane * PANE_MS, {})
         counts[level] = counts.get(level, 0) + 1
     return [
-        Row(pane_ms=pane_ms, levels=list(counts), counts=list(counts.values()))
+        Row(pane_ms=pane_ms, levels=list(counts), counts=list(counts.values()), decision=None)
         for pane_ms, counts in panes.items()
     ]
 
@@ -145,7 +155,7 @@ def test_missing_scores_are_counted_and_are_no_zeros() -> None:
     step.take([(1, MISSING), (2, MISSING)])
     last = step.reports[-1]
     assert (last.n_missing, last.n_total) == (3, 1)
-    assert [w.counts for w in last.windows] == [(0, 1)]
+    assert [(w.counts, w.missing) for w in last.windows] == [((0, 1), 3)]
 
 
 def test_rows_of_one_pane_from_several_partitions_add_up() -> None:
@@ -163,13 +173,13 @@ def test_the_baseline_is_pinned_once_when_its_last_pane_closes() -> None:
     step.watermark(6)
     assert [r.baseline_is_new for r in step.reports] == [False, False, True]
     pinning = step.reports[-1]
-    assert (pinning.baseline_counts, pinning.baseline_end_ms) == ((9, 95), 3 * PANE_MS)
-    assert pinning.since_counts == (0, 2)
+    assert (pinning.baseline.counts, pinning.baseline.end_ms) == ((9, 95), 3 * PANE_MS)
+    assert pinning.since.counts == (0, 2)
     step.take([(7, BAD)] * 3)
     step.watermark(20)
     last = step.reports[-1]
     assert sum(r.baseline_is_new for r in step.reports) == 1
-    assert (last.baseline_counts, last.baseline_end_ms) == ((9, 95), 3 * PANE_MS)
+    assert last.baseline == pinning.baseline
 
 
 def test_an_alarm_opens_exactly_once_however_the_batches_are_cut() -> None:
@@ -184,7 +194,8 @@ def test_an_alarm_opens_exactly_once_however_the_batches_are_cut() -> None:
         for begin in range(0, len(drop), size):
             step.take(drop[begin : begin + size])
         step.watermark(30)
-        assert sum(r.alarm_is_new for r in step.reports) == 1
+        kinds = [t.alarm.kind for r in step.reports for t in r.transitions]
+        assert sorted(kinds) == [AlertKind.DRIFT, AlertKind.REGRESSION], "a drop is a drift, too"
         opened = [r.alarm for r in step.reports if r.alarm]
         assert set(opened) == {opened[0]}, "it stays as it was when it opened"
         assert opened[0].began_ms == 12 * PANE_MS
@@ -224,3 +235,65 @@ def test_a_series_that_was_taken_out_of_the_configuration_ends_quietly() -> None
     before = step.state
     assert step.watermark(40) == []
     assert step.state == before, "what it knew is there if it comes back"
+
+
+def test_a_promotion_resolves_the_alert_and_is_reported_as_a_new_baseline() -> None:
+    step = Step()
+    step.take([(1, GOOD)] * 2_000)
+    step.watermark(6)
+    step.take([(8, BAD)] * 300)
+    assert step.state.alarm is not None
+    accepted = Baseline((4_000, 1_000), 0, PANE_MS, id="b1")
+    promoted = step.decide(Decision(1, 8 * PANE_MS, "mira", "accepted", accepted))
+    assert (promoted.baseline.id, promoted.baseline.version) == ("b1", 2)
+    assert promoted.baseline_is_new
+    assert [t.alarm.kind for t in promoted.transitions] == [AlertKind.REGRESSION, AlertKind.DRIFT]
+    for ended in promoted.transitions:
+        assert ended.resolution is not None
+        assert (ended.resolution.why, ended.resolution.who) == (Why.PROMOTED, "mira")
+    later = step.take([(9, BAD)] * 240 + [(9, GOOD)] * 60)
+    assert (later.alarm, later.transitions, later.baseline_is_new) == (None, (), False)
+    assert (later.since.counts, later.since_ms) == ((240, 60), 9 * PANE_MS)
+
+
+def test_decisions_are_taken_in_the_order_in_which_they_were_made() -> None:
+    step = Step()
+    first, second = (Baseline((1, 999), 0, PANE_MS, id=name) for name in ("first", "second"))
+    told = step.decide(Decision(2, 0, "b", "", second), Decision(1, 0, "a", "", first))
+    assert (told.baseline.id, told.baseline.version) == ("second", 2)
+
+
+def test_a_decision_that_does_not_fit_is_told_of_and_changes_nothing() -> None:
+    step = Step()
+    step.take([(1, GOOD)])
+    before = step.state
+    told = step.decide(Decision(1, 0, "a", "", Baseline((1, 2, 3), 0, PANE_MS, id="odd")))
+    assert (told.decisions_unfit, told.baseline_is_new) == (1, False)
+    assert step.state == before
+
+
+def test_the_report_says_how_large_the_state_is() -> None:
+    step = Step()
+    told = step.take([(1, GOOD)])
+    assert told.state_bytes == len(STATE.pack(step.state)[0])
+
+
+def test_panes_that_must_mature_are_reported_when_they_have() -> None:
+    step = Step(monitor={"pane": "1m", "window": "5m", "label_maturity": "10m"})
+    young = step.take([(1, GOOD), (7, BAD)])
+    assert (young.windows, young.n_total) == ((), 2)
+    assert step.watermark(14) == []
+    (first,) = step.watermark(15)
+    assert [w.counts for w in first.closed_windows] == [(0, 1)]
+    (second,) = step.watermark(20)
+    assert [w.counts for w in second.closed_windows] == [(1, 0)]
+
+
+def test_sliding_windows_are_reported_beside_tumbling_ones() -> None:
+    step = Step(monitor={"pane": "1m", "window": "5m", "sliding_windows": ["10m"]})
+    for pane in range(1, 17):
+        step.take([(pane, GOOD)])
+        step.watermark(pane)
+    (sliding,) = step.reports[-1].sliding_windows
+    assert (sliding.width_ms, sliding.window.start_ms) == (2 * WINDOW_MS, 2 * WINDOW_MS)
+    assert sliding.window.counts == (0, 7)

@@ -173,7 +173,7 @@ class _Journey(Sent):
     __slots__ = ("_shares",)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(joint=True)
         self._shares: list[Sent] = []
 
     def share(self) -> None:

@@ -40,12 +40,14 @@ class Sent:
         barred: why nothing more may be sent; None while it may.
         timer: started with each request.
         whole: the note of the call that this is a part of.
+        joint: whether it is of several calls that are made together.
     """
 
     __slots__ = (
         "barred",
         "elsewhere",
         "first_at",
+        "joint",
         "timer",
         "total",
         "under_way",
@@ -53,13 +55,13 @@ class Sent:
         "whole",
     )
 
-    def __init__(self, timer: Timer | None = None) -> None:
+    def __init__(self, timer: Timer | None = None, *, joint: bool = False) -> None:
         self.total = self.under_way = 0
         self.first_at: float | None = None
         self.barred: PermanentError | None = None
         self.elsewhere = False
         self.waited_s = 0.0
-        self.timer = timer
+        self.timer, self.joint = timer, joint
         self.whole: Sent | None = None
 
     def begin(self) -> None:
@@ -135,9 +137,12 @@ def awaiting_another() -> Iterator[None]:
 
 
 def so_far() -> tuple[int, float]:
-    """What this task's call has used up: HTTP requests, and seconds of waiting for others."""
+    """What this task's call has used up: HTTP requests, and seconds of waiting for others.
+
+    Of calls that are made together nobody knows whose the requests were: nothing.
+    """
     sent = _SENT.get()
-    return (0, 0.0) if sent is None else (sent.total, sent.waited_s)
+    return (0, 0.0) if sent is None or sent.joint else (sent.total, sent.waited_s)
 
 
 def noted(send: Send) -> Send:

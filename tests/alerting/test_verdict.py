@@ -12,7 +12,7 @@ NOTHING, LOOK, PAGE = -700.0, PLAN.log_suspect, PLAN.log_threshold
 
 
 @pytest.mark.parametrize(
-    ("pinned", "alarmed", "log_evidence", "interval", "expected"),
+    ("comparable", "alarmed", "log_evidence", "interval", "expected"),
     [
         (True, False, NOTHING, NARROW, "ok"),
         (True, False, NOTHING, WIDE, "insufficient"),
@@ -26,9 +26,13 @@ NOTHING, LOOK, PAGE = -700.0, PLAN.log_suspect, PLAN.log_threshold
     ],
 )
 def test_the_verdict(
-    pinned: bool, alarmed: bool, log_evidence: float, interval: Interval, expected: str
+    comparable: bool, alarmed: bool, log_evidence: float, interval: Interval, expected: str
 ) -> None:
     found = decide(
-        pinned=pinned, alarmed=alarmed, log_evidence=log_evidence, interval=interval, plan=PLAN
+        comparable=comparable,
+        alarmed=alarmed,
+        log_evidence=log_evidence,
+        interval=interval,
+        plan=PLAN,
     )
     assert found is MonitorState(expected)

@@ -1,0 +1,1 @@
+"""What is made of a job's tables afterwards, without Spark."""
