@@ -26,6 +26,8 @@ BROKEN = {
     "scorer_kind": (4, "scorers.0.kind", "got 'containz', did you mean contains?", "exact_match, "),
     "judge": (4, "scorers.0.judge", "is required for kind judge", "a section with endpoint, model"),
     "embedding": (4, "scorers.0.embedding", "is required for kind embedding_s", "a section with"),
+    "limit": (4, "scorers.0.limit_ms", "is required for kind latency_w", "milliseconds above 0"),
+    "no_better": (5, "scorers.0.alarm", "response_chars has no better and no worse", "false, or"),
     "judge_api": (
         11,
         "scorers.0.judge.endpoint",

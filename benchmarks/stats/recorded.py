@@ -10,6 +10,7 @@ import numpy as np
 from streaming_eval.alerting import Alarm, Pane, SeriesPlan, SeriesState, close, observe
 from streaming_eval.local.questions import RECORDED_MODELS, Question
 from streaming_eval.local.scripted_judge import grade
+from streaming_eval.pipeline.bound_scorers import scale_of
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.records import Message, Sample
 from streaming_eval.scoring import ScorerDefinition, define
@@ -35,8 +36,7 @@ class Scored:
 
     @property
     def scale(self) -> Scale:
-        d = self.definition
-        return Scale(d.low, d.high, d.higher_is_better, d.levels)
+        return scale_of(self.definition)
 
     def mean(self, model: str) -> float:
         return float(np.nanmean(self.values[model]))

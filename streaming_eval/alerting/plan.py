@@ -31,6 +31,7 @@ class SeriesPlan:
         sliding_ms: widths of sliding windows, each a whole number of windows.
         maturity_ms: age at which panes count; younger ones are neither looked at nor shown.
         drift: how the distribution of its scores is watched; None when it is not.
+        judged: whether a lower mean is worse; otherwise no evidence of a drop is reported.
     """
 
     grid: Grid
@@ -47,6 +48,7 @@ class SeriesPlan:
     sliding_ms: tuple[int, ...] = ()
     maturity_ms: int = 0
     drift: DriftPlan | None = None
+    judged: bool = True
 
     def __post_init__(self) -> None:
         self._check_widths()
@@ -89,6 +91,8 @@ class SeriesPlan:
             raise ValueError("a pinned baseline needs at least one sample")
         if self.baseline_constant is not None and not 0.0 <= self.baseline_constant <= 1.0:
             raise ValueError(f"a constant baseline lies in [0, 1], not {self.baseline_constant}")
+        if self.alarm and not self.judged:
+            raise ValueError("there is no alarm of a drop where lower is not worse")
         if not (0.0 <= self.smallest_effect < 1.0 and 0.0 < self.baseline_alpha < 0.5):
             raise ValueError("smallest_effect lies in [0, 1), baseline_alpha in (0, 1/2)")
 

@@ -9,6 +9,7 @@ import typer
 from streaming_eval.cli.alerts import alerts_app
 from streaming_eval.cli.baseline import baseline_app
 from streaming_eval.cli.cache import cache_app
+from streaming_eval.cli.centroids import centroids_app
 from streaming_eval.cli.checks import doctor, validate
 from streaming_eval.cli.compare import compare
 from streaming_eval.cli.guard import guarded, start_logging
@@ -48,6 +49,7 @@ for verb in (demo, run, validate, doctor, simulate, compare, version):
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(cache_app, name="cache")
+app.add_typer(centroids_app, name="centroids")
 app.add_typer(schema_app, name="schema")
 
 

@@ -15,6 +15,7 @@ from streaming_eval.cli.deciding import (
     ReasonOption,
     ScorerOption,
     SegmentOption,
+    instant_ms,
     plain,
     series_text,
     signature,
@@ -76,7 +77,7 @@ def create(  # noqa: PLR0913 - one parameter per option
     from streaming_eval.pipeline.plan import monitor_plan
     from streaming_eval.pipeline.stored_baseline import baselines_table
 
-    period = frozen.Period(_instant_ms("--from", begin), _instant_ms("--to", end))
+    period = frozen.Period(instant_ms("--from", begin), instant_ms("--to", end))
     now_ms = time.time_ns() // 1_000_000
     if period.from_ms >= period.to_ms:
         raise typer.BadParameter("--from must be before --to")
@@ -176,17 +177,6 @@ def promote(
     for one in baseline:
         row = decision_desk.promote(tables, plan, one, signed)
         say(f"promoted {one} for {series_text(row)}")
-
-
-def _instant_ms(option: str, text: str) -> int:
-    from streaming_eval.errors import RecordError
-    from streaming_eval.formats.rfc3339 import epoch_ms
-
-    try:
-        return epoch_ms(text)
-    except RecordError:
-        example = "an instant such as 2025-03-01T12:00:00Z"
-        raise typer.BadParameter(f"{option}: {text!r} is not {example}") from None
 
 
 def _say(views: list[BaselineView], output: Output) -> None:

@@ -91,7 +91,8 @@ def _extent(settings: Settings) -> str:
     Raises:
         SettingsError: more series than are kept are possible; `run` would refuse it too.
     """
-    from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
+    from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
+    from streaming_eval.pipeline.series_counts import series_limit
 
     models = len(settings.production_models) + len(settings.candidates)
     series, most = series_limit(settings), settings.monitor.max_series
@@ -107,7 +108,8 @@ def _extent(settings: Settings) -> str:
 
 def _alarms(settings: Settings) -> list[str]:
     """What the false-alarm budget comes to, in sentences."""
-    from streaming_eval.pipeline.plan import alarmed_series, monitor_plan
+    from streaming_eval.pipeline.plan import monitor_plan
+    from streaming_eval.pipeline.series_counts import alarmed_series
     from streaming_eval.settings import duration_text
     from streaming_eval.stats.fleet_budget import MONTH_MS, FleetBudget
 

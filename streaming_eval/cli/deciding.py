@@ -56,3 +56,19 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in row.items()
     }
+
+
+def instant_ms(option: str, text: str) -> int:
+    """Epoch milliseconds of an option's value.
+
+    Raises:
+        typer.BadParameter: it is no instant.
+    """
+    from streaming_eval.errors import RecordError
+    from streaming_eval.formats.rfc3339 import epoch_ms
+
+    try:
+        return epoch_ms(text)
+    except RecordError:
+        example = "an instant such as 2025-03-01T12:00:00Z"
+        raise typer.BadParameter(f"{option}: {text!r} is not {example}") from None

@@ -139,7 +139,8 @@ def _monitor_changes(wishes: Wishes) -> dict[str, str]:
 
 def _from_file(wishes: Wishes) -> _Watched:
     from streaming_eval.configuration import load_settings
-    from streaming_eval.pipeline.plan import alarmed_series, monitor_plan
+    from streaming_eval.pipeline.plan import monitor_plan
+    from streaming_eval.pipeline.series_counts import alarmed_series
 
     assert wishes.config is not None
     if wishes.kind is not None or wishes.series is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streaming_eval.inference.anchored_judge import AnchoredJudge
+from streaming_eval.inference.asking_for_cells import CellFinder
 from streaming_eval.inference.asking_scorers import Asked, Embedder, Judge
 from streaming_eval.inference.calls.eager import results, started
 from streaming_eval.inference.complete import Complete
@@ -21,6 +22,7 @@ from streaming_eval.scoring import SCORERS, ScorerDefinition
 __all__ = [
     "PRODUCTION",
     "BoundScorer",
+    "CellFinder",
     "Embedder",
     "EvaluationPlan",
     "Judge",
@@ -42,7 +44,7 @@ class BoundScorer:
 
     definition: ScorerDefinition
     evaluation_version: str
-    judge: Judge | Embedder | None = None
+    judge: Judge | Embedder | CellFinder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ async def evaluate(
     jobs += _anchor_jobs(sample, plan, endpoints)
     for more in await _together(jobs):
         rows += more
-    return _with_pairs(rows, production, plan.pairs)
+    return _with_pairs(rows, production, plan)
 
 
 def _anchor_jobs(
@@ -184,14 +186,18 @@ async def _score(
 
 
 def _with_pairs(
-    rows: list[SampleScore], production: str, pairs: Mapping[str, tuple[str, ...]]
+    rows: list[SampleScore], production: str, plan: EvaluationPlan
 ) -> list[SampleScore]:
-    if not pairs:
+    """The rows with the other models' values, but for categories, which have no difference."""
+    if not plan.pairs:
         return rows
+    named = {s.definition.name for s in plan.scorers if s.definition.categories}
     values = {
-        (row.model, row.scorer): row.score.value for row in rows if row.score.value is not None
+        (row.model, row.scorer): row.score.value
+        for row in rows
+        if row.score.value is not None and row.scorer not in named
     }
-    return [_paired(row, values, production, pairs.get(row.model, ())) for row in rows]
+    return [_paired(row, values, production, plan.pairs.get(row.model, ())) for row in rows]
 
 
 def _paired(

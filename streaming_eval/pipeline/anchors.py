@@ -1,4 +1,4 @@
-"""Judges that are held against people: what is asked of them, and how their series is watched."""
+"""Judges that are held against people: what is asked of them, and which series watches them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streaming_eval.adapters.anchor_file import read_anchors
-from streaming_eval.alerting.plan import SeriesPlan, Thresholds
 from streaming_eval.errors import SettingsError
 from streaming_eval.formats.anchors import anchors_hash
 from streaming_eval.inference.anchored_judge import AnchoredJudge
@@ -14,9 +13,8 @@ from streaming_eval.inference.evaluate import BoundScorer, Judge
 from streaming_eval.records import ALL_SEGMENTS, JUDGE, SeriesKey
 from streaming_eval.scoring import ScorerDefinition, evaluation_version
 from streaming_eval.scoring.definition import BINARY_LEVELS
-from streaming_eval.settings import BaselineSettings, ScorerSettings, Settings
+from streaming_eval.settings import ScorerSettings
 from streaming_eval.settings.anchors import AnchorSettings, anchors_label
-from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale
 
 AGREEMENT = Scale(0.0, 1.0, True, BINARY_LEVELS)
@@ -64,33 +62,6 @@ def watched_judges(
         for s, b in zip(scorers, bound, strict=True)
         if s.judge is not None and s.judge.anchors is not None
     }
-
-
-def anchored_scorers(settings: Settings) -> int:
-    """How many scorers have anchors: each adds one series, of the judge itself."""
-    return sum(s.judge is not None and s.judge.anchors is not None for s in settings.scorers)
-
-
-def agreement_plan(settings: Settings, grid: Grid, thresholds: Thresholds) -> SeriesPlan:
-    """How the agreement of a judge with people is watched: like a pass rate that has no season.
-
-    A constant or seasonal baseline is one of the traffic's scores and says nothing of anchors, and
-    people's grades need no time to mature.
-    """
-    monitor = settings.monitor
-    pinned = monitor.baseline if monitor.baseline.kind == "pinned" else BaselineSettings()
-    return SeriesPlan(
-        grid=grid,
-        pane_ms=monitor.pane,
-        window_ms=monitor.window,
-        baseline_samples=pinned.samples,
-        baseline_constant=None,
-        smallest_effect=monitor.smallest_effect,
-        log_threshold=thresholds.log_threshold,
-        log_suspect=thresholds.log_suspect,
-        alarm=True,
-        sliding_ms=monitor.sliding_windows,
-    )
 
 
 def _series(judge: AnchoredJudge) -> SeriesKey:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.pipeline.attributions import OpenAlerts
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import CulpritView, EstimateView, Promises, Snapshot

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streaming_eval.alerting import DriftPlan, DriftState, MonitorState, decide, decide_drift
+from streaming_eval.alerting import DriftPlan, decide, decide_drift
 from streaming_eval.alerting.detector import constant
 from streaming_eval.pipeline.drift_words import cells_in_words
+from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
@@ -39,68 +40,6 @@ class IntervalPlan:
     alpha: float
     expected_n: int
     window_label: str
-
-
-@dataclass(frozen=True, slots=True)
-class DriftEstimate:
-    """What is said of a series' distribution.
-
-    Attributes:
-        cells: those that speak most for a drift, in words, strongest first.
-    """
-
-    log_evidence: float
-    log_threshold: float
-    state: DriftState
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One series over one window, as published; values on the scorer's own scale.
-
-    Attributes:
-        window: label; `baseline` for everything since the baseline, `sliding` with a width for the
-            last windows together.
-        window_start_ms: None for `baseline` when everything counts.
-        mean: None while nothing is known; then lower and upper are the whole range.
-        effect: how far the mean lies from what it is compared with, with its interval. A model's
-            own series is compared with its baseline, None while there is none; a paired series is
-            itself the difference to the other model.
-        missing: scores of the window without a value.
-        late: scores of the series that came too late, since it began.
-        baseline_n: scores in the baseline, or collected for it so far.
-        baseline_version: which baseline of the series is in force; 0 for none of its own.
-        baseline_missing: scores that it lacks to be compared with.
-        drift: of the distribution; None where none is watched. The same in all windows.
-    """
-
-    key: SeriesKey
-    window: str
-    window_start_ms: int | None
-    closed: bool
-    counts: tuple[int, ...]
-    missing: int
-    late: int
-    mean: float | None
-    lower: float
-    upper: float
-    alpha: float
-    baseline_n: int
-    baseline_version: int
-    baseline_missing: int
-    baseline_mean: float | None
-    effect: float | None
-    effect_lower: float | None
-    effect_upper: float | None
-    log_evidence: float
-    log_threshold: float
-    state: MonitorState
-    drift: DriftEstimate | None = None
-
-    @property
-    def n(self) -> int:
-        return sum(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +160,7 @@ class _Shown:
 
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
     report, series, scale = row.report, row.plan, shown.scale
+    log_evidence = report.log_evidence if series.judged else LOG_ZERO
     known = None if shown.categories else window.baseline
     lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
     own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
@@ -248,12 +188,12 @@ def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
         effect=effect[0],
         effect_lower=effect[1],
         effect_upper=effect[2],
-        log_evidence=report.log_evidence,
+        log_evidence=log_evidence,
         log_threshold=series.log_threshold,
         state=decide(
             comparable=report.pinned and not report.baseline_missing,
             alarmed=series.alarm and report.alarm is not None,
-            log_evidence=report.log_evidence,
+            log_evidence=log_evidence,
             interval=window.since,
             plan=series,
         ),
@@ -279,8 +219,8 @@ def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> Drift
 
 def _effect(window: _Window, baseline: _Known, scale: Scale) -> tuple[float, float, float]:
     """Change against the baseline on the own scale: each side's interval at half the error."""
-    worst, best = scale.raw([0.0, 1.0]).tolist()
-    now, then = window.halved, baseline.interval
-    changes = (now.lower - then.upper, now.upper - then.lower)
-    low, high = sorted(change * (best - worst) for change in changes)
-    return (window.mean - baseline.mean) * (best - worst), low, high
+    now = scale.raw([window.mean, window.halved.lower, window.halved.upper])
+    then = scale.raw([baseline.mean, baseline.interval.upper, baseline.interval.lower])
+    change, *bounds = (now - then).tolist()
+    low, high = sorted(bounds)
+    return change, low, high

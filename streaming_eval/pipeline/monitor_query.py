@@ -19,7 +19,8 @@ from streaming_eval.pipeline.decision_stream import (
     decision_rows,
 )
 from streaming_eval.pipeline.plan import MonitorPlan
-from streaming_eval.pipeline.preaggregate import READ, SeriesLayout, pane_counts
+from streaming_eval.pipeline.preaggregate import READ, pane_counts
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_processor import REPORT, SeriesProcessor
 
 QUERY = "monitor"

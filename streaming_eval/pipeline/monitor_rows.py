@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming_eval.adapters.schemas import ALERTS, ESTIMATES
 from streaming_eval.alerting import AlertKind, Transition
-from streaming_eval.pipeline.estimates import DriftEstimate, Estimate
+from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
 

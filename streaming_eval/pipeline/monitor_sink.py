@@ -16,7 +16,8 @@ from streaming_eval.adapters.checkpoint import query_id
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import Transition
 from streaming_eval.pipeline.attributions import Batch, OpenAlerts, attributed, compared
-from streaming_eval.pipeline.estimates import Estimate, IntervalPlan, estimates
+from streaming_eval.pipeline.estimate import Estimate
+from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.evidence import worst_samples
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.monitor_rows import (
@@ -157,9 +158,10 @@ class MonitorSink:
         ]
 
     def _evidence(self, series_key: str, step: Transition) -> list[str]:
-        if step.resolution is not None:
+        key = SeriesKey.parse(series_key)
+        if step.resolution is not None or not self._plan.series(key).judged:
             return []
-        return self._worst(SeriesKey.parse(series_key), step.alarm.began_ms)
+        return self._worst(key, step.alarm.began_ms)
 
     def _worst(self, key: SeriesKey, began_ms: int) -> list[str]:
         name = key.segment.partition("=")[0]

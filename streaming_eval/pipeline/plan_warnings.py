@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streaming_eval.alerting.baseline import HOURS
-from streaming_eval.settings import BaselineSettings, Settings
+from streaming_eval.settings import BaselineSettings, ScorerKind, Settings
 from streaming_eval.stats.baseline import FEW
 
 
 def warnings(settings: Settings) -> list[str]:
     """One sentence for each, beginning with the setting."""
-    found: list[str] = []
+    found = [
+        f"scorers.{index}.centroids: absent; {scorer.label} gathers vectors, and all its scores "
+        "are missing until `streaming-eval centroids fit` has made a file of them"
+        for index, scorer in enumerate(settings.scorers)
+        if scorer.kind is ScorerKind.EMBEDDING_CELL and scorer.centroids is None
+    ]
     for place, baseline in _baselines(settings):
         if baseline.kind != "pinned":
             continue

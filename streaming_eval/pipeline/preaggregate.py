@@ -6,8 +6,8 @@ state step's cost depends on the number of series, not of samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from streaming_eval.adapters.schemas import SCORES
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_cells import ALONE, MISSING, ScoreCells, clusters_of
-from streaming_eval.pipeline.segment_mix import Mix, mix_rows
+from streaming_eval.pipeline.segment_mix import mix_rows
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.records import ALL_SEGMENTS, JUDGE, OTHER
-from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale, mixed
 
-__all__ = ["MISSING", "PANE_COUNTS", "READ", "SeriesLayout", "pane_counts"]
+__all__ = ["MISSING", "PANE_COUNTS", "READ", "pane_counts"]
 
 _GROUP = ["model", "segment", "scorer", "evaluation_version", "against", "pane_ms"]
 _PARTS = _GROUP[:-1]
@@ -51,41 +51,6 @@ PANE_COUNTS = pa.schema(
         ("newest", pa.timestamp("us", tz="UTC")),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesLayout:
-    """Which series exist: everything bounded by the operator's configuration.
-
-    Attributes:
-        scales: (scorer, evaluation version) to the scorer's scale; other scores are passed over.
-        models: names that keep their own series; any other model counts as `__other__`.
-        segments: segment name to its allowed values; any other value counts as `__other__`.
-        pairs: candidate to the models whose score on the same sample is subtracted.
-        max_weight: largest weight that counts in full; 1 where weights do not count.
-        mixes: segment name to its categories, of the segments whose mix is watched.
-        mix_models: models whose mix that is: those of production.
-        anchored: scorers that tell of a judge itself; their only model is `__judge__`, which is no
-            name that other series could have.
-    """
-
-    scales: Mapping[tuple[str, str], Scale]
-    models: tuple[str, ...]
-    segments: Mapping[str, tuple[str, ...]]
-    pairs: Mapping[str, tuple[str, ...]]
-    pane_ms: int
-    max_weight: float = 1.0
-    mixes: Mapping[str, Mix] = field(default_factory=dict)
-    mix_models: tuple[str, ...] = ()
-    anchored: frozenset[str] = frozenset()
-
-    def models_of(self, scorer: str) -> tuple[str, ...]:
-        """The models that have series of a scorer; others count as `__other__`."""
-        return (JUDGE,) if scorer in self.anchored else self.models
-
-    def grid(self, scale: Scale) -> Grid:
-        """The cells that scores of a scale are counted in."""
-        return Grid.weighted(scale.levels, self.max_weight)
 
 
 def pane_counts(
@@ -158,7 +123,9 @@ def _scorer_parts(
     if not mine.num_rows:
         return
     scale, salt = layout.scales[key], int(hash_ids([scorer])[0])
-    yield from _by_segment(mine, _cells(mine, mine["value"], scale, salt, layout), "", key, layout)
+    own = _cells(mine, mine["value"], scale, salt, layout)
+    own = replace(own, categories=scorer in layout.categories)
+    yield from _by_segment(mine, own, "", key, layout)
     for candidate, others in layout.pairs.items():
         of_candidate = mine.filter(pc.equal(mine["model"], candidate))
         for other in others if of_candidate.num_rows else ():

@@ -14,6 +14,7 @@ from streaming_eval.stats.levels import Counts, Floats, Scale, mixed, uniforms
 MISSING = -1
 ALONE = -1
 _OF_WEIGHT = 0x5851F42D4C957F2D  # salt of the second uniform, any number that no scorer hashes to
+_OF_MEMBER = 0x2545F4914F6CDD1D  # likewise, of the uniform that draws one score of a cluster
 Rows = NDArray[np.int64]
 
 
@@ -28,6 +29,7 @@ class ScoreCells:
         clusters: a number that scores of one model, cluster and pane share; `ALONE` for others.
         scale: of the values.
         grid: of the cells; a weight beyond its largest counts as the largest.
+        categories: whether values are numbers of categories, of which there is no mean.
     """
 
     values: Floats
@@ -36,12 +38,14 @@ class ScoreCells:
     clusters: Rows
     scale: Scale
     grid: Grid
+    categories: bool = False
 
     def of(self, rows: Rows) -> tuple[Rows, Counts]:
         """What to count of some rows: a row that stands for each, and its cell or `MISSING`.
 
         A cluster counts once, with the weighted mean of its scores among these rows and their mean
-        weight. Scores that are missing are counted one by one.
+        weight; of categories, with one of them drawn. Scores that are missing are counted one by
+        one.
         """
         known = ~np.isnan(self.values[rows])
         single = self.clusters[rows] == ALONE
@@ -54,10 +58,21 @@ class ScoreCells:
                 self.clusters[together], return_index=True, return_inverse=True
             )
             mass = np.bincount(which, self.weights[together])
-            means = np.bincount(which, (self.weights * self.values)[together]) / mass
             leaders = together[first]
-            parts.append((leaders, self._placed(means, mass / np.bincount(which), leaders)))
+            if self.categories:
+                of_clusters = self._drawn(together, which, leaders)
+            else:
+                of_clusters = np.bincount(which, (self.weights * self.values)[together]) / mass
+            parts.append((leaders, self._placed(of_clusters, mass / np.bincount(which), leaders)))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _drawn(self, together: Rows, which: Rows, leaders: Rows) -> Floats:
+        """One value of each cluster, each as likely; the same one in whatever order they came."""
+        sizes = np.bincount(which)
+        ordered = self.values[together][np.lexsort((self.values[together], which))]
+        chosen = np.floor(uniforms(mixed(self.hashes[leaders], _OF_MEMBER)) * sizes)
+        drawn: Floats = ordered[sizes.cumsum() - sizes + chosen.astype(np.int64)]
+        return drawn
 
     def _placed(self, values: Floats, weights: Floats, rows: Rows) -> Counts:
         hashes = self.hashes[rows]

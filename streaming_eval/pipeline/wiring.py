@@ -41,7 +41,7 @@ from streaming_eval.pipeline.job_tables import own_tables
 from streaming_eval.pipeline.lag import LagWatch
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
 from streaming_eval.pipeline.observers import observe_monitored, observe_scored
-from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan, series_limit
+from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
 from streaming_eval.pipeline.quota_service import quota_service
 from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.retry_loop import RetryLoop
@@ -49,6 +49,7 @@ from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
 from streaming_eval.pipeline.score_wiring import score_sink
+from streaming_eval.pipeline.series_counts import series_limit
 from streaming_eval.pipeline.worker import ScorePlan
 from streaming_eval.pipeline.worker_plan import freshness, runtime_plan, score_plan
 from streaming_eval.settings import Settings, duration_text

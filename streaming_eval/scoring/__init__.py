@@ -10,10 +10,14 @@ from types import MappingProxyType
 
 from streaming_eval.scoring import (
     contains,
+    embedding_cell,
     embedding_similarity,
     exact_match,
     judge,
     latency_ms,
+    latency_within,
+    refusal,
+    text_length,
     token_f1,
 )
 from streaming_eval.scoring.against_targets import against_targets
@@ -39,6 +43,10 @@ SCORERS: Mapping[str, Scorer] = MappingProxyType(
         "contains": against_targets(contains.contains),
         "token_f1": against_targets(token_f1.token_f1),
         "latency_ms": latency_ms.latency_ms,
+        "latency_within": latency_within.latency_within,
+        "prompt_chars": text_length.prompt_chars,
+        "response_chars": text_length.response_chars,
+        "refusal": refusal.refusal,
     }
 )
 
@@ -47,6 +55,9 @@ _WITHOUT_PARAMETERS: Mapping[str, Callable[[str], ScorerDefinition]] = MappingPr
         "exact_match": exact_match.define,
         "contains": contains.define,
         "embedding_similarity": embedding_similarity.define,
+        "prompt_chars": text_length.define_prompt_chars,
+        "refusal": refusal.define,
+        "response_chars": text_length.define_response_chars,
         "token_f1": token_f1.define,
     }
 )
@@ -59,20 +70,29 @@ def define(
     low: int | None = None,
     high: int | None = None,
     cap_ms: float | None = None,
+    limit_ms: float | None = None,
+    cells: embedding_cell.Cells | None = None,
 ) -> ScorerDefinition:
     """The definition of a scorer of this kind under the operator's name for it.
 
     Args:
-        kind: a key of `SCORERS`, or one that asks a model: `embedding_similarity`, `judge`.
+        kind: a key of `SCORERS`, or one that asks a model: `embedding_cell`,
+            `embedding_similarity`, `judge`.
         name: column and metric label.
         low: worst grade; judges need it, others ignore it.
         high: best grade; judges need it, others ignore it.
         cap_ms: longest latency told apart; `latency_ms` needs it, others ignore it.
+        limit_ms: longest latency that is good; `latency_within` needs it, others ignore it.
+        cells: what is told apart; `embedding_cell` needs it, others ignore it.
     """
     if kind == "judge" and low is not None and high is not None:
         return judge.define(name, low, high)
     if kind == "latency_ms" and cap_ms is not None:
         return latency_ms.define(name, cap_ms)
+    if kind == "latency_within" and limit_ms is not None:
+        return latency_within.define(name, limit_ms)
+    if kind == "embedding_cell" and cells is not None:
+        return embedding_cell.define(name, cells)
     if kind in _WITHOUT_PARAMETERS:
         return _WITHOUT_PARAMETERS[kind](name)
     raise ValueError(f"no scorer of kind {kind!r} with these parameters")

@@ -22,22 +22,32 @@ class ScorerDefinition:
         kind: which scorer it is, a key of `SCORERS`, `embedding_similarity` or `judge`.
         low: smallest value it can give.
         high: largest value it can give.
+        higher_is_better: direction; None where no value is better than another, so that a series
+            can drift, but not become worse.
         levels: how many values it is counted on: 2 for pass/fail, one per grade for a judge, 65
             for a continuum.
         needs_target: whether samples without a target are left out.
         parameters: JSON values that change what it says.
         code_revision: raised by hand when the code gives other scores than before.
+        logarithmic: whether its values are told apart by their ratio, not by their difference.
+        categories: whether its values are numbers of categories, which have no order and no mean.
     """
 
     name: str
     kind: str
     low: float
     high: float
-    higher_is_better: bool
+    higher_is_better: bool | None
     levels: int
     needs_target: bool
     parameters: Mapping[str, object] = field(default_factory=dict)
     code_revision: int = 1
+    logarithmic: bool = False
+    categories: bool = False
+
+
+# Said in a definition only where they hold: versions of all other scorers are older than they are.
+_SAID_IF_TRUE = frozenset({"logarithmic", "categories"})
 
 
 def on_unit_range(name: str, kind: str, levels: int, code_revision: int) -> ScorerDefinition:
@@ -83,5 +93,6 @@ def _plain(value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         return dict(value)
     if is_dataclass(value):
-        return {part.name: getattr(value, part.name) for part in fields(value)}
+        held = {part.name: getattr(value, part.name) for part in fields(value)}
+        return {name: of for name, of in held.items() if of or name not in _SAID_IF_TRUE}
     raise TypeError(f"{type(value).__name__} has no place in a definition")

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-import orjson
-
 from streaming_eval.records import Score, ScoreStatus
 from streaming_eval.scoring.definition import CONTINUUM_LEVELS, ScorerDefinition, on_unit_range
+from streaming_eval.scoring.direction import direction
 
 _REVISION = 1
-
-Vector = npt.NDArray[np.float64]
 
 
 def define(name: str) -> ScorerDefinition:
@@ -49,7 +44,7 @@ def embedding_similarity(response: str, targets: Sequence[str]) -> Score:
     >>> embedding_similarity("[3,4]", ["[1,0,0]"]).error
     'vectors_differ_in_size'
     """
-    one, others = _direction(response), [_direction(target) for target in targets]
+    one, others = direction(response), [direction(target) for target in targets]
     usable = [other for other in others if other is not None]
     if one is None or len(usable) < len(others):
         return Score(None, ScoreStatus.UNPARSABLE, "vector_not_usable")
@@ -57,13 +52,3 @@ def embedding_similarity(response: str, targets: Sequence[str]) -> Score:
         return Score(None, ScoreStatus.UNPARSABLE, "vectors_differ_in_size")
     best = max(float(one @ other) for other in usable)
     return Score(min(1.0, max(0.0, best)))
-
-
-def _direction(text: str) -> Vector | None:
-    """The vector at length 1; None where the text holds none that has a direction."""
-    try:
-        vector = np.asarray(orjson.loads(text), np.float64)
-    except (ValueError, TypeError):  # what is not JSON is a ValueError too
-        return None
-    length = np.linalg.norm(vector) if vector.ndim == 1 else 0.0
-    return vector / length if length and np.isfinite(length) else None

@@ -29,6 +29,11 @@ def latency_ms(sample: Sample, response: Response, definition: ScorerDefinition)
     None when nobody measured it. A failed response has no latency: how long it failed says nothing
     about how long an answer takes.
     """
+    return measured(response, definition.high)
+
+
+def measured(response: Response, cap_ms: float) -> Score | None:
+    """The same, cut at `cap_ms`."""
     if response.text is None:
         return failed(response)
     latency = response.latency_ms
@@ -36,4 +41,4 @@ def latency_ms(sample: Sample, response: Response, definition: ScorerDefinition)
         return None
     if not 0.0 <= latency < float("inf"):
         return Score(None, ScoreStatus.UNPARSABLE, "latency_not_a_duration")
-    return Score(min(float(latency), definition.high))
+    return Score(min(float(latency), cap_ms))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from enum import StrEnum
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,7 +35,7 @@ class JudgeSettings(ModelSettings):
 
 
 class EmbeddingSettings(RemoteModelSettings):
-    """A model that turns texts into the vectors which `embedding_similarity` compares."""
+    """A model that turns texts into the vectors which are compared, or sorted into cells."""
 
 
 class ScorerKind(StrEnum):
@@ -44,8 +45,20 @@ class ScorerKind(StrEnum):
     CONTAINS = "contains"
     TOKEN_F1 = "token_f1"
     LATENCY_MS = "latency_ms"
+    LATENCY_WITHIN = "latency_within"
+    PROMPT_CHARS = "prompt_chars"
+    RESPONSE_CHARS = "response_chars"
+    REFUSAL = "refusal"
     EMBEDDING_SIMILARITY = "embedding_similarity"
+    EMBEDDING_CELL = "embedding_cell"
     JUDGE = "judge"
+
+
+_NO_BETTER = frozenset(
+    {ScorerKind.PROMPT_CHARS, ScorerKind.RESPONSE_CHARS, ScorerKind.EMBEDDING_CELL}
+)
+"""Kinds of which no value is better than another."""
+_EMBEDS = frozenset({ScorerKind.EMBEDDING_SIMILARITY, ScorerKind.EMBEDDING_CELL})
 
 
 class ScorerSettings(Section):
@@ -58,11 +71,14 @@ class ScorerSettings(Section):
     alarm: bool | None = Field(
         default=None,
         description="whether its series raise alerts; when absent, all do but `latency_ms`, whose "
-        "scores of cached responses are the latency of the call that was paid for",
+        "scores of cached responses are the latency of the call that was paid for, and "
+        "`prompt_chars`, `response_chars` and `embedding_cell`, which cannot: they have no better "
+        "and no worse",
     )
     drift: bool | None = Field(
         default=None,
-        description="whether the distribution of its scores is watched; as `alarm` when absent",
+        description="whether the distribution of its scores is watched; when absent, as `alarm`, "
+        "and where there is no better and no worse it is",
     )
     alarm_weight: float = Field(
         default=1,
@@ -80,20 +96,42 @@ class ScorerSettings(Section):
     cap_ms: float = Field(
         default=60_000, gt=0, description="`latency_ms`: longer counts as this much"
     )
+    logarithmic: bool = Field(
+        default=False,
+        description="`latency_ms`: latencies are told apart by their ratio, which shows more of a "
+        "drift; means are geometric, and `smallest_effect` is a share: 0.25 is a quarter longer",
+    )
+    limit_ms: float | None = Field(
+        default=None,
+        gt=0,
+        description="required for kind `latency_within`: the longest latency that is good",
+    )
     judge: JudgeSettings | None = Field(default=None, description="required for kind `judge`")
     embedding: EmbeddingSettings | None = Field(
-        default=None, description="required for kind `embedding_similarity`"
+        default=None,
+        description="required for kinds `embedding_similarity` and `embedding_cell`",
+    )
+    text: Literal["prompt", "response"] = Field(
+        default="response",
+        description="`embedding_cell`: what is embedded; of a prompt, the user's newest message",
+    )
+    centroids: Path | None = Field(
+        default=None,
+        description="`embedding_cell`: file that `streaming-eval centroids fit` wrote; without it, "
+        "vectors are gathered for that and all scores are missing",
     )
 
     @property
     def raises_alerts(self) -> bool:
         """Whether series of this scorer may raise an alert."""
-        return self.kind is not ScorerKind.LATENCY_MS if self.alarm is None else self.alarm
+        silent = self.kind in _NO_BETTER | {ScorerKind.LATENCY_MS}
+        return not silent if self.alarm is None else self.alarm
 
     @property
     def watches_drift(self) -> bool:
         """Whether the distribution of its scores may raise an alert."""
-        return self.raises_alerts if self.drift is None else self.drift
+        usual = self.kind in _NO_BETTER or self.raises_alerts
+        return usual if self.drift is None else self.drift
 
     @property
     def label(self) -> str:
@@ -110,20 +148,40 @@ class ScorerSettings(Section):
     @model_validator(mode="after")
     def _each_kind_has_its_section(self) -> Self:
         problems = [
-            *self._misplaced("judge", ScorerKind.JUDGE, "endpoint, model, rubric"),
-            *self._misplaced("embedding", ScorerKind.EMBEDDING_SIMILARITY, "endpoint, model"),
+            *self._misplaced("judge", {ScorerKind.JUDGE}, "a section with endpoint, model, rubric"),
+            *self._misplaced("embedding", _EMBEDS, "a section with endpoint, model"),
+            *self._misplaced("limit_ms", {ScorerKind.LATENCY_WITHIN}, "milliseconds above 0"),
+            *self._without_better(),
+            *self._foreign_centroids(),
         ]
         if problems:
             raise InconsistentError(*problems)
         return self
 
-    def _misplaced(self, key: str, kind: ScorerKind, keys: str) -> Iterator[Problem]:
+    def _misplaced(self, key: str, kinds: Set[ScorerKind], allowed: str) -> Iterator[Problem]:
         given = getattr(self, key) is not None
-        if self.kind is kind and not given:
-            yield Problem((key,), f"is required for kind {kind.value}", f"a section with {keys}")
-        if given and self.kind is not kind:
-            wrong = f"belongs to kind {kind.value}, this is {self.kind.value}"
+        if self.kind in kinds and not given:
+            yield Problem((key,), f"is required for kind {self.kind.value}", allowed)
+        if given and self.kind not in kinds:
+            its = " or ".join(kind.value for kind in ScorerKind if kind in kinds)
+            wrong = f"belongs to kind {its}, this is {self.kind.value}"
             yield Problem((key,), wrong, "nothing for the other kinds")
+
+    def _foreign_centroids(self) -> Iterator[Problem]:
+        if self.centroids is not None and self.kind is not ScorerKind.EMBEDDING_CELL:
+            wrong = f"belongs to kind embedding_cell, this is {self.kind.value}"
+            yield Problem(("centroids",), wrong, "nothing for the other kinds")
+
+    def _without_better(self) -> Iterator[Problem]:
+        if self.kind not in _NO_BETTER:
+            return
+        wrong = f"{self.kind.value} has no better and no worse"
+        if self.alarm:
+            yield Problem(("alarm",), wrong, "false, or nothing; `drift` watches it")
+        if self.smallest_effect is not None:
+            yield Problem(
+                ("smallest_effect",), wrong, "nothing; `monitor.drift.tolerance` is alike"
+            )
 
     @model_validator(mode="after")
     def _effect_fits_the_scale(self) -> Self:

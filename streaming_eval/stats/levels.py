@@ -26,12 +26,16 @@ class Scale:
         high: largest value; values beyond either end count as that end.
         higher_is_better: direction of the scorer's own scale.
         levels: grid points from `low` to `high`, ends included: 2 for pass/fail, 65 at most.
+        logarithmic: grid points lie equally far apart in log(1 + value - low), so that they tell
+            small values apart as well as large ones. A mean on [0, 1] is then the geometric mean
+            of 1 + value - low, which few very large values hardly move.
     """
 
     low: float
     high: float
     higher_is_better: bool
     levels: int
+    logarithmic: bool = False
 
     def __post_init__(self) -> None:
         if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
@@ -39,31 +43,54 @@ class Scale:
         if not 2 <= self.levels <= MOST_LEVELS:
             raise ValueError(f"levels must be 2 to {MOST_LEVELS}, got {self.levels}")
 
+    @property
+    def span(self) -> float:
+        """Distance between the ends."""
+        return self.high - self.low
+
     def unit(self, values: ArrayLike) -> Floats:
         """Own-scale values on [0, 1], where 1 is good.
 
         >>> Scale(0, 60_000, False, 65).unit([0, 45_000, 90_000]).tolist()
         [1.0, 0.25, 0.0]
+        >>> Scale(0, 999, True, 4, logarithmic=True).unit([0, 99, 999]).round(9).tolist()
+        [0.0, 0.666666667, 1.0]
         """
-        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
-        clipped: Floats = np.clip(share, 0.0, 1.0)
-        return clipped if self.higher_is_better else 1.0 - clipped
+        above = np.clip(np.asarray(values, np.float64) - self.low, 0.0, self.span)
+        share: Floats = above / self.span
+        if self.logarithmic:
+            share = np.log1p(above) / np.log1p(self.span)
+        return share if self.higher_is_better else 1.0 - share
 
     def raw(self, unit: ArrayLike) -> Floats:
         """Values of [0, 1] on the scorer's own scale: the inverse of `unit`."""
         good = np.asarray(unit, np.float64)
         share = good if self.higher_is_better else 1.0 - good
-        return self.low + share * (self.high - self.low)
+        if self.logarithmic:
+            share = np.expm1(share * np.log1p(self.span)) / self.span
+        return self.low + share * self.span
+
+    def part(self, ratio: float) -> float:
+        """How far apart on [0, 1] two values lie of which one is `ratio` larger than the other.
+
+        Only on a logarithmic scale is it the same everywhere; near `low`, where 1 + value - low is
+        not the value, it is less.
+
+        >>> round(Scale(0, 60_000, False, 65, logarithmic=True).part(0.25), 4)
+        0.0203
+        """
+        if not self.logarithmic:
+            raise ValueError("a ratio has no fixed length on an even scale")
+        return float(np.log1p(ratio) / np.log1p(self.span))
 
     def difference(self) -> Scale:
-        """The scale of own value minus other's value on the same sample.
+        """The scale of own value minus other's value on the same sample; an even one.
 
         >>> Scale(1, 3, True, 3).difference()
-        Scale(low=-2, high=2, higher_is_better=True, levels=5)
+        Scale(low=-2, high=2, higher_is_better=True, levels=5, logarithmic=False)
         """
-        span = self.high - self.low
         levels = min(2 * self.levels - 1, MOST_LEVELS)
-        return Scale(-span, span, self.higher_is_better, levels)
+        return Scale(-self.span, self.span, self.higher_is_better, levels)
 
 
 def level_values(levels: int) -> Floats:

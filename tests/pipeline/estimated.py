@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from streaming_eval.alerting import MonitorState
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.records import ALL_SEGMENTS, SeriesKey
 
 KEY = SeriesKey("assistant", ALL_SEGMENTS, "contains", "v1")

@@ -8,7 +8,7 @@ import pytest
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import MonitorState
 from streaming_eval.pipeline.board import Board
-from streaming_eval.pipeline.estimates import Estimate
+from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.monitor_rows import estimates_table
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Promises

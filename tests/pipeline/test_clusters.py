@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from random import Random
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_eval.pipeline.clusters import ClusterBy, cluster_of, with_first_of_cluster
-from streaming_eval.pipeline.preaggregate import SeriesLayout
 from streaming_eval.pipeline.recent_samples import RecentSamples
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.records import ALL_SEGMENTS, Message, Sample, SeriesKey
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Scale
@@ -164,3 +165,31 @@ def test_weights_make_the_mean_that_of_the_traffic() -> None:
     for cell, n in series(counted([batch(rows)], WEIGHTED), ALL_SEGMENTS):
         counts[cell] += n
     assert float(grid.mean(counts)) == pytest.approx(800 / 900)
+
+
+TOPICS = SeriesLayout(
+    {("topic", "v1"): Scale(0.0, 9.0, True, 10)},
+    ("assistant",),
+    {},
+    {},
+    PANE_MS,
+    categories=frozenset({"topic"}),
+)
+
+
+def topics(rows: Iterable[Scored]) -> dict[int, int]:
+    """Category to count."""
+    return {cell: n for (_, _, cell), n in counted([batch(rows)], TOPICS).items()}
+
+
+def test_of_a_cluster_s_categories_one_is_drawn_and_none_between_them_made_up() -> None:
+    rows = [
+        Scored("assistant", "topic", "v1", value=value, id=f"{c}-{value}", cluster=c, first=True)
+        for c in range(2_000)
+        for value in (0.0, 9.0, 9.0)
+    ]
+    drawn = topics(rows)
+    assert set(drawn) == {0, 9}
+    assert sum(drawn.values()) == 2_000, "each counts once"
+    assert drawn[0] / 2_000 == pytest.approx(1 / 3, abs=0.04)
+    assert topics(reversed(rows)) == drawn

@@ -10,7 +10,8 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from streaming_eval.alerting import Alarm, Baseline, MonitorState, Pane
-from streaming_eval.pipeline.estimates import Estimate, IntervalPlan, estimates
+from streaming_eval.pipeline.estimate import Estimate
+from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.series_report import SlidingWindow
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey

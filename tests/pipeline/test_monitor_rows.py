@@ -15,7 +15,7 @@ from streaming_eval.alerting import (
     Transition,
     Why,
 )
-from streaming_eval.pipeline.estimates import DriftEstimate
+from streaming_eval.pipeline.estimate import DriftEstimate
 from streaming_eval.pipeline.monitor_rows import (
     AlertStep,
     alert_rows,

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming_eval.pipeline.preaggregate import PANE_COUNTS, SeriesLayout, pane_counts
+from streaming_eval.pipeline.preaggregate import PANE_COUNTS, pane_counts
 from streaming_eval.pipeline.sample_hash import hash_ids
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.records import ALL_SEGMENTS, OTHER, SeriesKey
 from streaming_eval.stats.levels import Scale, mixed, to_levels, uniforms
 from tests.pipeline.scored import Scored, batch

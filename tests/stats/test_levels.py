@@ -1,10 +1,13 @@
 """From scores to counts: direction, rounding, and what must be refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming_eval.stats.cells import QuantileCells
 from streaming_eval.stats.levels import Scale, level_values, mean, mixed, to_levels, uniforms
 
 JUDGE = Scale(1, 3, True, 3)
@@ -23,6 +26,49 @@ def test_raw_undoes_unit(
     scale = Scale(low, low + span, higher_is_better, 65)
     own = low + np.array(shares) * span
     assert scale.raw(scale.unit(own)) == pytest.approx(own, rel=1e-9, abs=1e-6 * span)
+
+
+LENGTH = Scale(0, 1_000_000, True, 65, logarithmic=True)
+SLOW = Scale(0, 60_000, False, 65, logarithmic=True)
+
+
+@given(st.floats(0, 1e6), st.booleans())
+def test_on_a_logarithmic_scale_raw_undoes_unit_too(own: float, higher_is_better: bool) -> None:
+    scale = replace(LENGTH, higher_is_better=higher_is_better)
+    assert float(scale.raw(scale.unit(own))) == pytest.approx(own, rel=1e-9, abs=1e-6)
+
+
+def test_on_a_logarithmic_scale_equal_ratios_are_equally_far_apart() -> None:
+    small, large = (float(np.diff(LENGTH.unit([n, 2 * n + 1]))[0]) for n in (10, 100_000))
+    assert small == pytest.approx(large)
+    assert small == pytest.approx(LENGTH.part(1.0))
+    assert LENGTH.unit([0, 1e6, 1e9]).tolist() == [0.0, 1.0, 1.0]
+    assert SLOW.unit([0, 60_000]).tolist() == [1.0, 0.0]
+
+
+def test_a_mean_on_a_logarithmic_scale_is_the_geometric_mean_on_the_own_one() -> None:
+    own = np.array([0, 9, 99, 100_000])
+    geometric = np.exp(np.log1p(own).mean()) - 1
+    assert float(LENGTH.raw(LENGTH.unit(own).mean())) == pytest.approx(geometric)
+
+
+def test_usual_latencies_fill_ten_cells_of_a_logarithmic_scale_and_few_of_an_even_one() -> None:
+    usual = np.exp(np.random.default_rng(1).normal(np.log(900), 0.5, 20_000))
+    cells = []
+    for scale in (SLOW, replace(SLOW, logarithmic=False)):
+        levels = np.rint(scale.unit(usual) * 64).astype(np.int64)
+        found = QuantileCells.of_counts(level_values(65), np.bincount(levels, minlength=65))
+        cells.append(0 if found is None else found.cells)
+    assert cells == [10, 4]
+
+
+def test_differences_lie_on_an_even_scale_where_they_keep_their_unit() -> None:
+    assert SLOW.difference() == LATENCY.difference()
+
+
+def test_a_ratio_has_no_length_on_an_even_scale() -> None:
+    with pytest.raises(ValueError, match="even scale"):
+        LATENCY.part(0.1)
 
 
 def test_one_is_good_whatever_the_direction() -> None:

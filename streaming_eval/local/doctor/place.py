@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from streaming_eval.configuration.secrets import missing_secrets
 from streaming_eval.local.doctor.finding import Finding, fail, ok, warn
-from streaming_eval.pipeline.plan import series_limit
+from streaming_eval.pipeline.series_counts import series_limit
 from streaming_eval.settings import Settings
 from streaming_eval.settings.fields import dotted
 
