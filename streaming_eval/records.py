@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 ALL_SEGMENTS = "__all__"
+SEGMENT_MIX = "segment_mix"
+"""Stands where a scorer's name does, for how samples spread over the values of a segment."""
 OTHER = "__other__"
 JUDGE = "__judge__"
 """Stands where a model's name does, in scores of a judge itself."""

@@ -18,6 +18,7 @@ BROKEN = {
     "missing_section": (1, "scorers", "is required and missing", "a list, not empty, of sections"),
     "unknown_endpoint": (9, "candidates.0.endpoint", "'vlm' is not an endpoint", "vllm"),
     "duplicate_name": (6, "scorers.1.name", "'found' is the name of two scorers", "a `name` that"),
+    "reserved": (5, "scorers.0.name", "'segment_mix' is reserved", "any other name"),
     "alpha": (5, "monitor.alpha", "got 1.5", "a number, above 0, below 1"),
     "window": (6, "monitor.window", "1m30s is not a whole number of panes", "multiples of `pane`"),
     "two_key_sources": (8, "endpoints.vllm.api_key_file", "excludes api_key_env", "one of api_key"),

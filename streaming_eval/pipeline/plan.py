@@ -11,10 +11,10 @@ from streaming_eval.inference.anchored_judge import AnchoredJudge
 from streaming_eval.inference.evaluate import PRODUCTION, BoundScorer, EvaluationPlan
 from streaming_eval.pipeline.anchors import Watched, anchored_judges, watched_judges
 from streaming_eval.pipeline.bound_scorers import bound_scorer, model_call, scale_of
-from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
+from streaming_eval.pipeline.segment_mix import Mix
 from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_plans import agreement_plan, mix_plan, own_plan, paired_plan
-from streaming_eval.records import SeriesKey
+from streaming_eval.records import SEGMENT_MIX, SeriesKey
 from streaming_eval.scoring import ScorerDefinition
 from streaming_eval.settings import Settings
 from streaming_eval.stats.levels import Scale

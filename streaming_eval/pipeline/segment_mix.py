@@ -10,11 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streaming_eval.records import OTHER
+from streaming_eval.records import OTHER, SEGMENT_MIX
 from streaming_eval.stats.levels import MOST_LEVELS, Scale
 
-SEGMENT_MIX = "segment_mix"
-"""Stands where a scorer's name does; no scorer may be called so."""
 ABSENT = "(none)"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import get_args
 
-from streaming_eval.records import ALL_SEGMENTS, OTHER
+from streaming_eval.records import ALL_SEGMENTS, OTHER, SEGMENT_MIX
 from streaming_eval.settings.anchors import anchors_label
 from streaming_eval.settings.apis import CONVERSES, EMBEDS, WRITES, Api
 from streaming_eval.settings.endpoints import EndpointSettings
@@ -140,6 +140,9 @@ def _reserved_names(raw: Raw) -> Iterator[Problem]:
     for at, item in _sections(raw, "candidates"):
         if item.get("name") == PRODUCTION:
             yield Problem((*at, "name"), f"{PRODUCTION!r} is reserved", "any other name")
+    for at, item in _sections(raw, "scorers"):
+        if item.get("name") == SEGMENT_MIX:
+            yield Problem((*at, "name"), f"{SEGMENT_MIX!r} is reserved", "any other name")
     for name, values in _mapping(raw, "segments").items():
         known: set[object] = {ALL_SEGMENTS, OTHER}
         for i, value in enumerate(values if isinstance(values, list | tuple) else ()):

@@ -14,9 +14,8 @@ from streaming_eval.errors import SettingsError
 from streaming_eval.pipeline.evaluation_versions import record_versions
 from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
 from streaming_eval.pipeline.preaggregate import pane_counts
-from streaming_eval.pipeline.segment_mix import SEGMENT_MIX
 from streaming_eval.pipeline.series_counts import alarmed_series, series_limit
-from streaming_eval.records import ALL_SEGMENTS, JUDGE, OTHER, SeriesKey
+from streaming_eval.records import ALL_SEGMENTS, JUDGE, OTHER, SEGMENT_MIX, SeriesKey
 from streaming_eval.settings import Settings
 from tests.pipeline.anchored import LABEL, anchors_file, judged, unheld
 from tests.pipeline.scored import Scored, batch

@@ -18,9 +18,9 @@ from streaming_eval.pipeline.frozen_baselines import (
     scores_of,
 )
 from streaming_eval.pipeline.ledger_views import baselines
-from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
+from streaming_eval.pipeline.segment_mix import Mix
 from streaming_eval.pipeline.stored_baseline import StoredBaseline, baselines_table
-from streaming_eval.records import ALL_SEGMENTS, SeriesKey
+from streaming_eval.records import ALL_SEGMENTS, SEGMENT_MIX, SeriesKey
 from tests.pipeline.deciding import Root
 from tests.pipeline.fleet import PANE_MS, key, plan
 

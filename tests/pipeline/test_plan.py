@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from streaming_eval.pipeline.plan import MonitorPlan, evaluation_plan, monitor_plan
 from streaming_eval.pipeline.preaggregate import pane_counts
-from streaming_eval.pipeline.segment_mix import SEGMENT_MIX, Mix
+from streaming_eval.pipeline.segment_mix import Mix
 from streaming_eval.pipeline.series_counts import alarmed_series, series_limit
-from streaming_eval.records import ALL_SEGMENTS, OTHER, SeriesKey
+from streaming_eval.records import ALL_SEGMENTS, OTHER, SEGMENT_MIX, SeriesKey
 from streaming_eval.settings import Settings
 from tests.pipeline.fleet import CAP_MS, PANE_MS, VERSIONS, WINDOW_MS, key, plan, settings
 from tests.pipeline.scored import Scored, batch

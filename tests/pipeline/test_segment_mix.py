@@ -7,9 +7,9 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from streaming_eval.pipeline.segment_mix import ABSENT, SEGMENT_MIX, Mix
+from streaming_eval.pipeline.segment_mix import ABSENT, Mix
 from streaming_eval.pipeline.series_layout import SeriesLayout
-from streaming_eval.records import OTHER, SeriesKey
+from streaming_eval.records import OTHER, SEGMENT_MIX, SeriesKey
 from streaming_eval.stats.levels import MOST_LEVELS, Scale
 from tests.pipeline.scored import Scored, batch
 from tests.pipeline.test_preaggregate import PANE_MS, counted
