@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ class Side(Protocol):
         ...
 
 
-class _Query:
+class _Query(ABC):
     """A streaming query over files, one a batch; nothing happens between batches."""
 
     def __init__(self, spark: SparkSession, directory: Path) -> None:
@@ -71,8 +72,9 @@ class _Query:
     def _collect(self, batch: DataFrame, batch_id: int) -> None:
         self._rows += batch.collect()
 
+    @abstractmethod
     def _step(self, rows: DataFrame) -> DataFrame:
-        raise NotImplementedError
+        """What the query makes of its rows."""
 
 
 class Ours(_Query):

@@ -31,7 +31,7 @@ from streaming_eval.cli.output import Output, say, say_json, say_table
 if TYPE_CHECKING:
     from streaming_eval.pipeline.ledger_views import AlertView
 
-alerts_app = typer.Typer(no_args_is_help=True, help="Series that were found regressed.")
+alerts_app = typer.Typer(no_args_is_help=True, help="Series that were found regressed or drifted.")
 
 _HEAD = (
     "alert",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming_eval.pipeline.sample_hash import Ids
+from streaming_eval.stats.clusters import ClusterMeans
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Counts, Floats, Scale, mixed, uniforms
 
@@ -57,13 +58,10 @@ class ScoreCells:
             _, first, which = np.unique(
                 self.clusters[together], return_index=True, return_inverse=True
             )
-            mass = np.bincount(which, self.weights[together])
             leaders = together[first]
-            if self.categories:
-                of_clusters = self._drawn(together, which, leaders)
-            else:
-                of_clusters = np.bincount(which, (self.weights * self.values)[together]) / mass
-            parts.append((leaders, self._placed(of_clusters, mass / np.bincount(which), leaders)))
+            clusters = ClusterMeans.of(which, self.values[together], self.weights[together])
+            drawn = self._drawn(together, which, leaders) if self.categories else clusters.means
+            parts.append((leaders, self._placed(drawn, clusters.weights, leaders)))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
     def _drawn(self, together: Rows, which: Rows, leaders: Rows) -> Floats:
