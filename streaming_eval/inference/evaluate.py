@@ -62,6 +62,11 @@ class EvaluationPlan:
     pairs: Mapping[str, tuple[str, ...]]
     anchored: tuple[AnchoredJudge, ...] = ()
 
+    @property
+    def of_responses(self) -> tuple[BoundScorer, ...]:
+        """The scorers that a candidate's response is put to; the prompt is not the candidate's."""
+        return tuple(s for s in self.scorers if not s.definition.of_prompt)
+
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
@@ -91,7 +96,8 @@ async def evaluate(
         plan: candidates, scorers and pairs.
         endpoints: endpoint name to the call that serves it.
     """
-    jobs = [_candidate_scores(sample, call, plan.scorers, endpoints) for call in plan.candidates]
+    common = plan.of_responses
+    jobs = [_candidate_scores(sample, call, common, endpoints) for call in plan.candidates]
     production = _production_name(sample, plan)
     rows: list[SampleScore] = []
     if sample.response is not None:

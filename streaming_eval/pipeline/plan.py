@@ -125,8 +125,9 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         pane_ms=settings.monitor.pane,
         max_weight=settings.monitor.max_weight,
         mixes=_mixes(settings),
-        mix_models=settings.production_models,
+        production=settings.production_models,
         categories=frozenset(name for name, d in definitions.items() if d.categories),
+        of_prompt=frozenset(name for name, d in definitions.items() if d.of_prompt),
         anchored=frozenset(judge.definition.name for judge in anchored),
     )
     return MonitorPlan(
@@ -138,7 +139,7 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
                 settings, s, definitions[s.label], c, layout
             )
             for s in settings.scorers
-            if not definitions[s.label].categories
+            if definitions[s.label].comparable
             for c in settings.comparisons
         },
         scales={s.definition.name: scale_of(s.definition) for s in scorers},

@@ -78,7 +78,7 @@ def pane_counts(
 
 
 def _mix_parts(table: pa.Table, layout: SeriesLayout) -> list[pa.Table]:
-    models = pa.array(layout.mix_models, pa.string())
+    models = pa.array(layout.production, pa.string())
     rows = table.filter(pc.is_in(table["model"], models))
     return mix_rows(rows, _panes(rows, layout), _HASH, layout.mixes)
 

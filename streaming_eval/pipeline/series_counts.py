@@ -25,28 +25,29 @@ def alarm_weight(settings: Settings) -> float:
 
 def series_limit(settings: Settings) -> int:
     """How many series can exist at all under this configuration."""
-    cells = sum(scorer.kind is ScorerKind.EMBEDDING_CELL for scorer in settings.scorers)
-    others = len(settings.scorers) - cells
-    of_models = others * _models_and_pairs(settings) + cells * _models(settings)
+    of_models = sum(_models(settings, s) + _pairs(settings, s) for s in settings.scorers)
     return of_models * _segments(settings) + _others(settings)
 
 
 def _alarms_of(settings: Settings, scorer: ScorerSettings) -> int:
     """How many alarms a scorer's series may have, on means and on distributions."""
-    means = _models_and_pairs(settings) if scorer.raises_alerts else 0
-    distributions = _models(settings) if watches_drift(settings, scorer) else 0
+    own = _models(settings, scorer)
+    means = own + _pairs(settings, scorer) if scorer.raises_alerts else 0
+    distributions = own if watches_drift(settings, scorer) else 0
     return (means + distributions) * _segments(settings)
 
 
-def _models(settings: Settings) -> int:
+def _models(settings: Settings, scorer: ScorerSettings) -> int:
     unknown_production = 1
-    return len(settings.production_models) + unknown_production + len(settings.candidates)
+    candidates = 0 if scorer.of_prompt else len(settings.candidates)
+    return len(settings.production_models) + unknown_production + candidates
 
 
-def _models_and_pairs(settings: Settings) -> int:
+def _pairs(settings: Settings, scorer: ScorerSettings) -> int:
+    if scorer.of_prompt or scorer.kind is ScorerKind.EMBEDDING_CELL:
+        return 0
     production = len(settings.production_models)
-    pairs = sum(production if c.against == PRODUCTION else 1 for c in settings.comparisons)
-    return _models(settings) + pairs
+    return sum(production if c.against == PRODUCTION else 1 for c in settings.comparisons)
 
 
 def watches_drift(settings: Settings, scorer: ScorerSettings) -> bool:

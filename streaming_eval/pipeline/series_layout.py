@@ -22,8 +22,9 @@ class SeriesLayout:
         pairs: candidate to the models whose score on the same sample is subtracted.
         max_weight: largest weight that counts in full; 1 where weights do not count.
         mixes: segment name to its categories, of the segments whose mix is watched.
-        mix_models: models whose mix that is: those of production.
+        production: the models that answer users; the mixes are theirs, and what tells of prompts.
         categories: scorers whose values are numbers of categories.
+        of_prompt: scorers that tell of prompts, so that candidates have no such series.
         anchored: scorers that tell of a judge itself; their only model is `__judge__`, which is no
             name that other series could have.
     """
@@ -35,13 +36,16 @@ class SeriesLayout:
     pane_ms: int
     max_weight: float = 1.0
     mixes: Mapping[str, Mix] = field(default_factory=dict)
-    mix_models: tuple[str, ...] = ()
+    production: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()
+    of_prompt: frozenset[str] = frozenset()
     anchored: frozenset[str] = frozenset()
 
     def models_of(self, scorer: str) -> tuple[str, ...]:
         """The models that have series of a scorer; others count as `__other__`."""
-        return (JUDGE,) if scorer in self.anchored else self.models
+        if scorer in self.anchored:
+            return (JUDGE,)
+        return self.production if scorer in self.of_prompt else self.models
 
     def grid(self, scale: Scale) -> Grid:
         """The cells that scores of a scale are counted in."""

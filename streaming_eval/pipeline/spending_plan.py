@@ -45,14 +45,15 @@ def calls_per_sample(plan: EvaluationPlan) -> dict[str, int]:
     """Model, as its endpoint calls it, to the calls that one sample needs at most.
 
     Every candidate is asked once; every judge once about each candidate and about production; an
-    embedding model likewise, and about the target, where more than one is the exception. A judge
-    that is held against people is asked about one anchor.
+    embedding model likewise, and about the target, where more than one is the exception, but only
+    once about a prompt. A judge that is held against people is asked about one anchor.
     """
     calls = Counter(candidate.model for candidate in plan.candidates)
     for scorer in plan.scorers:
         if scorer.judge is not None:
             targets = 1 if isinstance(scorer.judge, Embedder) else 0
-            calls[scorer.judge.call.model] += len(plan.candidates) + 1 + targets
+            of_candidates = 0 if scorer.definition.of_prompt else len(plan.candidates)
+            calls[scorer.judge.call.model] += of_candidates + 1 + targets
     calls.update(anchored.judge.call.model for anchored in plan.anchored)
     return dict(calls)
 

@@ -31,6 +31,8 @@ class ScorerDefinition:
         code_revision: raised by hand when the code gives other scores than before.
         logarithmic: whether its values are told apart by their ratio, not by their difference.
         categories: whether its values are numbers of categories, which have no order and no mean.
+        of_prompt: whether it tells of the prompt alone, which is the same whoever answers; it is
+            scored once a sample, with production's response.
     """
 
     name: str
@@ -44,10 +46,16 @@ class ScorerDefinition:
     code_revision: int = 1
     logarithmic: bool = False
     categories: bool = False
+    of_prompt: bool = False
+
+    @property
+    def comparable(self) -> bool:
+        """Whether two models' scores of one sample have a difference that says something."""
+        return not (self.categories or self.of_prompt)
 
 
 # Said in a definition only where they hold: versions of all other scorers are older than they are.
-_SAID_IF_TRUE = frozenset({"logarithmic", "categories"})
+_SAID_IF_TRUE = frozenset({"logarithmic", "categories", "of_prompt"})
 
 
 def on_unit_range(name: str, kind: str, levels: int, code_revision: int) -> ScorerDefinition:

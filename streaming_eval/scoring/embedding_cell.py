@@ -51,6 +51,7 @@ def define(name: str, cells: Cells) -> ScorerDefinition:
         parameters={"text": cells.text.value, "centroids": cells.digest},
         code_revision=_REVISION,
         categories=True,
+        of_prompt=cells.text is EmbeddedText.PROMPT,
     )
 
 

@@ -12,19 +12,18 @@ _LONGEST = 1_000_000.0  # characters told apart; at 65 levels each is a quarter 
 
 def define_prompt_chars(name: str) -> ScorerDefinition:
     """The definition of a prompt's length under this name."""
-    return _define(name, "prompt_chars")
+    return _define(name, "prompt_chars", of_prompt=True)
 
 
 def define_response_chars(name: str) -> ScorerDefinition:
     """The definition of a response's length under this name."""
-    return _define(name, "response_chars")
+    return _define(name, "response_chars", of_prompt=False)
 
 
 def prompt_chars(sample: Sample, response: Response, definition: ScorerDefinition) -> Score:
     """Characters (Unicode code points) of all messages together, cut at the definition's end.
 
-    What production sent, whoever answers: the system prompt of a candidate is not counted. It is
-    known even where the response failed.
+    What production sent: the system prompt of a candidate is not counted.
     """
     chars = sum(len(message.content) for message in sample.messages)
     return Score(min(float(chars), definition.high))
@@ -37,7 +36,7 @@ def response_chars(sample: Sample, response: Response, definition: ScorerDefinit
     return Score(min(float(len(response.text)), definition.high))
 
 
-def _define(name: str, kind: str) -> ScorerDefinition:
+def _define(name: str, kind: str, *, of_prompt: bool) -> ScorerDefinition:
     return ScorerDefinition(
         name=name,
         kind=kind,
@@ -48,4 +47,5 @@ def _define(name: str, kind: str) -> ScorerDefinition:
         needs_target=False,
         code_revision=_REVISION,
         logarithmic=True,
+        of_prompt=of_prompt,
     )

@@ -58,6 +58,8 @@ _NO_BETTER = frozenset(
     {ScorerKind.PROMPT_CHARS, ScorerKind.RESPONSE_CHARS, ScorerKind.EMBEDDING_CELL}
 )
 """Kinds of which no value is better than another."""
+_OF_PROMPT = frozenset({ScorerKind.PROMPT_CHARS})
+"""Kinds that tell of the prompt alone, whatever else is set."""
 _EMBEDS = frozenset({ScorerKind.EMBEDDING_SIMILARITY, ScorerKind.EMBEDDING_CELL})
 
 
@@ -132,6 +134,12 @@ class ScorerSettings(Section):
         """Whether the distribution of its scores may raise an alert."""
         usual = self.kind in _NO_BETTER or self.raises_alerts
         return usual if self.drift is None else self.drift
+
+    @property
+    def of_prompt(self) -> bool:
+        """Whether it tells of the prompt alone, so that candidates have no series of it."""
+        cells_of_prompts = self.kind is ScorerKind.EMBEDDING_CELL and self.text == "prompt"
+        return self.kind in _OF_PROMPT or cells_of_prompts
 
     @property
     def label(self) -> str:

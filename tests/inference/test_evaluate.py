@@ -27,6 +27,7 @@ SMALL, LARGE = (
 )
 GRADER = ModelCall("judge", "judges", URL, "openai_chat", "org/judge")
 CONTAINS = BoundScorer(define("contains", "contains"), "v1")
+ASKED = BoundScorer(define("prompt_chars", "asked"), "v4")
 LATENCY = BoundScorer(define("latency_ms", "latency_ms", cap_ms=1_000), "v2")
 JUDGED = BoundScorer(
     define("judge", "helpful", low=1, high=3), "v3", Judge(GRADER, "Is it right?", 1, 3)
@@ -121,6 +122,14 @@ async def test_without_candidates_production_is_scored_alone() -> None:
         assert {model for model, _ in rows} == {"assistant"}
     nobody = plan(candidates=())
     assert await scored(nobody, replace(SAMPLE, response=None)) == {}
+
+
+async def test_what_tells_of_the_prompt_is_scored_once_however_many_models_answer() -> None:
+    rows = await scored(plan(ASKED, CONTAINS))
+    assert [model for model, scorer in rows if scorer == "asked"] == ["assistant"]
+    assert len(rows) == 1 + 3
+    unanswered = await scored(plan(ASKED, CONTAINS), replace(SAMPLE, response=None))
+    assert "asked" not in {scorer for _, scorer in unanswered}
 
 
 async def test_an_empty_response_is_a_response() -> None:

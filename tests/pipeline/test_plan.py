@@ -36,18 +36,27 @@ def any_settings(draw: st.DrawFn) -> Settings:
         for c, other in product(candidates, [*candidates, "production"])
         if c != other
     ]
-    kinds = draw(st.sampled_from([["contains"], ["contains", "latency_ms"], ["token_f1"]]))
+    many = ["prompt_chars", "contains", "latency_ms"]
+    kinds = draw(st.sampled_from([["contains"], many, ["token_f1"], ["prompt_chars"]]))
     return settings(
         production_models=production,
         candidates=[{"name": c, "endpoint": "models", "model": c} for c in candidates],
-        scorers=[{"kind": kind, "alarm": draw(st.booleans())} for kind in kinds],
+        scorers=[
+            {"kind": kind, "alarm": kind != "prompt_chars" and draw(st.booleans())}
+            for kind in kinds
+        ],
         segments=draw(SEGMENTS),
         comparisons=[c for c in against if draw(st.booleans())],
     )
 
 
 def everything_imaginable(fleet: Settings, monitor: MonitorPlan) -> list[Scored]:
-    """Scores of known and unknown models, segments and others, in every combination."""
+    """Scores of known and unknown models, segments and others, in every combination.
+
+    But for those that no worker makes: differences that say nothing, and candidates' prompts.
+    """
+    comparable = {scorer for scorer, _, _ in monitor.paired}
+    candidates = {candidate.name for candidate in fleet.candidates}
     models = [*fleet.production_models, *(c.name for c in fleet.candidates), "new", OTHER]
     values = {name: [*allowed, "new", OTHER, ""] for name, allowed in fleet.segments.items()}
     return [
@@ -57,10 +66,11 @@ def everything_imaginable(fleet: Settings, monitor: MonitorPlan) -> list[Scored]
             version,
             segments=dict(zip(values, combination, strict=True)),
             value=0.0,
-            paired=dict.fromkeys(models, 0.0),
+            paired=dict.fromkeys(models if scorer in comparable else (), 0.0),
         )
         for scorer, version in [*monitor.layout.scales, ("contains", "old")]
         for model in models
+        if not (scorer in monitor.layout.of_prompt and model in candidates)
         for combination in product(*values.values())
     ]
 

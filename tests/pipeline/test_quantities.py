@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
 from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.plan import MonitorPlan, monitor_plan
-from streaming_eval.pipeline.series_counts import series_limit
-from streaming_eval.records import ALL_SEGMENTS, SeriesKey
+from streaming_eval.pipeline.series_counts import alarmed_series, series_limit
+from streaming_eval.records import ALL_SEGMENTS, OTHER, SeriesKey
 from tests.pipeline.fleet import CAP_MS, plan, settings
 from tests.pipeline.reports import report
 from tests.pipeline.test_plan import everything_imaginable, series_of
@@ -66,13 +65,23 @@ def test_categories_have_no_pairs_and_the_limit_of_series_knows() -> None:
     fleet = settings(scorers=[CELLS, {"kind": "contains"}], endpoints=ENDPOINTS)
     monitor = monitor_plan(fleet)
     assert {scorer for scorer, _, _ in monitor.paired} == {"contains"}
-    rows = [
-        replace(row, paired={} if row.scorer == "embedding_cell" else row.paired)
-        for row in everything_imaginable(fleet, monitor)
-    ]
-    keys = series_of(rows, monitor)
+    keys = series_of(everything_imaginable(fleet, monitor), monitor)
     assert len(keys) == series_limit(fleet)
     assert all(monitor.watches(key) for key in keys)
+
+
+@pytest.mark.parametrize("scorer", [{"kind": "prompt_chars"}, {**CELLS, "text": "prompt"}])
+def test_what_is_asked_has_series_of_production_s_models_and_takes_no_other_share(
+    scorer: Mapping[str, object],
+) -> None:
+    fleet = settings(scorers=[scorer], endpoints=ENDPOINTS)
+    monitor = monitor_plan(fleet)
+    assert not monitor.paired
+    keys = series_of(everything_imaginable(fleet, monitor), monitor)
+    own = {key.model for key in keys if key.scorer == scorer["kind"]}
+    assert own == {"assistant", OTHER}
+    # Two models; all samples, pro, free, others; and the mix of the one segment.
+    assert len(keys) == series_limit(fleet) == alarmed_series(fleet) == 2 * 4 + 1
 
 
 def quantity(scorer: Mapping[str, object], **fleet: object) -> tuple[MonitorPlan, SeriesKey]:

@@ -22,7 +22,7 @@ LAYOUT = SeriesLayout(
     {},
     PANE_MS,
     mixes={"tier": MIX},
-    mix_models=("assistant",),
+    production=("assistant",),
 )
 
 

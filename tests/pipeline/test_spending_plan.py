@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from streaming_eval.inference.evaluate import (
     BoundScorer,
+    CellFinder,
     Embedder,
     EvaluationPlan,
     Judge,
@@ -15,6 +16,7 @@ from streaming_eval.inference.spending.budget import AtCap, Budget, Per, Unit
 from streaming_eval.inference.spending.price import PICO, Price
 from streaming_eval.pipeline.spending_plan import calls_per_sample, prices, treasury
 from streaming_eval.scoring import define
+from streaming_eval.scoring.embedding_cell import Cells, EmbeddedText
 from streaming_eval.settings.spending import BudgetsSettings, PricesSettings
 
 PRICES = PricesSettings.model_validate(
@@ -57,6 +59,13 @@ def test_a_sample_is_put_to_every_candidate_and_each_answer_to_every_judge() -> 
 def test_an_embedding_model_is_asked_about_the_target_beside_the_answers() -> None:
     near = BoundScorer(define("embedding_similarity", "near"), "v", Embedder(call("e")))
     assert calls_per_sample(replace(PLAN, scorers=(near,)))["e"] == 3 + 1 + 1
+
+
+def test_an_embedding_model_is_asked_once_about_a_prompt_whoever_answers_it() -> None:
+    for text, calls in ((EmbeddedText.PROMPT, 1), (EmbeddedText.RESPONSE, 3 + 1)):
+        definition = define("embedding_cell", "topics", cells=Cells(text))
+        topics = BoundScorer(definition, "v", CellFinder(call("e"), text))
+        assert calls_per_sample(replace(PLAN, scorers=(topics,)))["e"] == calls
 
 
 def test_caps_become_budgets() -> None:

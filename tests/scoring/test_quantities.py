@@ -8,6 +8,7 @@ import pytest
 
 from streaming_eval.records import Message, Response, Sample, Score, ScoreStatus
 from streaming_eval.scoring import SCORERS, ScorerDefinition, define, evaluation_version
+from streaming_eval.scoring.embedding_cell import Cells, EmbeddedText
 
 ASKED = Sample("s", 0, "assistant", (Message("system", "Be brief."), Message("user", "Größe?")))
 ANSWER = Response("10 km²", latency_ms=250.0)
@@ -22,6 +23,13 @@ def value(definition: ScorerDefinition, response: Response = ANSWER) -> float | 
 def test_a_prompt_is_as_long_as_all_its_messages_in_characters_not_bytes() -> None:
     assert value(define("prompt_chars", "p")) == len("Be brief.") + len("Größe?") == 15
     assert value(define("prompt_chars", "p"), FAILED) == 15, "it was asked, whatever came of it"
+
+
+def test_the_prompt_s_length_is_of_the_prompt_and_so_are_cells_of_prompts() -> None:
+    cells = (define("embedding_cell", "c", cells=Cells(text)) for text in EmbeddedText)
+    assert [d.parameters["text"] for d in cells if d.of_prompt] == ["prompt"]
+    assert define("prompt_chars", "p").of_prompt
+    assert not define("response_chars", "r").of_prompt
 
 
 def test_a_response_is_as_long_as_its_text_and_an_empty_one_is_0() -> None:
