@@ -8,6 +8,8 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from grafana.drift import UID as DRIFT
+from grafana.drift import drift
 from grafana.inference import UID as INFERENCE
 from grafana.inference import inference
 from grafana.overview import UID as OVERVIEW
@@ -18,7 +20,7 @@ DASHBOARDS = Path(__file__).parent / "dashboards"
 
 def rendered() -> dict[str, str]:
     """File name to JSON text of every board."""
-    boards = {OVERVIEW: overview(), INFERENCE: inference()}
+    boards = {OVERVIEW: overview(), DRIFT: drift(), INFERENCE: inference()}
     return {f"{uid}.json": _text(board) for uid, board in boards.items()}
 
 

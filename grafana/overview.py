@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.boards import Panel, Variable, board, evaluator, variable
+from grafana.decision_panels import NOT_SHOWN, distributions_by_state, promise, put_down_to
 from grafana.panels import (
     WIDTH,
     About,
@@ -71,7 +72,12 @@ def _variables() -> list[Variable]:
 
 
 def _decisions() -> list[Panel]:
-    return [_by_state(), _firing(), _promise(), _alive(), _worst(), _timeline(), _evidence()]
+    return [
+        *(_by_state(), _firing(), promise(), _alive()),
+        _worst(),
+        *(_timeline(), _evidence()),
+        *(distributions_by_state(WIDTH // 2), put_down_to()),
+    ]
 
 
 def _by_state() -> Panel:
@@ -89,17 +95,6 @@ def _firing() -> Panel:
     about = About("Alerts firing", "Alerts of our rules that fire in Prometheus.", "short", 5)
     expr = 'sum(ALERTS{alertname=~"StreamingEval.+",alertstate="firing"}) or vector(0)'
     return number(about, Query(expr, "firing"))
-
-
-def _promise() -> Panel:
-    about = About(
-        "At most one false alarm in",
-        "The promised mean time between false alarms, all series together.",
-        "s",
-        5,
-    )
-    expr = 'streaming_eval_false_alarm_budget_seconds{job="$job"}'
-    return number(about, Query(expr, "{{instance}}"))
 
 
 def _alive() -> Panel:
@@ -122,7 +117,7 @@ def _worst() -> Panel:
     state = f"(streaming_eval_monitor_state{{{_FLEET}}} == 1)"
     expr = f"topk(50, {state} * {_JOIN} group_left () {share})"
     renamed = {"Value": "evidence / threshold"}
-    return rows(about, Query(expr), renamed, hidden=["Time", "job", "instance", "__name__"])
+    return rows(about, Query(expr), renamed, hidden=NOT_SHOWN)
 
 
 def _timeline() -> Panel:

@@ -14,7 +14,7 @@ from streaming_eval.inference.calls.breaker import CircuitState
 from streaming_eval.inference.quota.quotas import QuotaStatus
 from streaming_eval.inference.spending.budget import Budget, Per, Unit
 from streaming_eval.inference.spending.price import pico
-from streaming_eval.records import ALL_SEGMENTS, ScoreStatus, SeriesKey
+from streaming_eval.records import ALL_SEGMENTS, JUDGE, SEGMENT_MIX, ScoreStatus, SeriesKey
 from streaming_eval.snapshot import CulpritView, EstimateView, Promises, Snapshot
 
 PROMISES = Promises(
@@ -58,6 +58,24 @@ def fleet(updated_ms: int = 1_700_000_000_000) -> Snapshot:
     ]  # fmt: skip
     said = CulpritView(own[0], "regression", "undecided")
     return Snapshot(PROMISES, tuple(replace(v, updated_ms=updated_ms) for v in views), (said,))
+
+
+def drifting(updated_ms: int) -> Snapshot:
+    """The fleet, and what users ask, a judge's scores and the judge itself, all of which moved."""
+    shown = fleet(updated_ms)
+    mix = SeriesKey("assistant", "tier", SEGMENT_MIX, "51ab")
+    graded = SeriesKey("assistant", ALL_SEGMENTS, "helpful", "9c0e")
+    agreement = SeriesKey(JUDGE, ALL_SEGMENTS, "helpful:anchors", "d41d")
+    moved = {"drift_state": "drifted", "drift_log_evidence": 18.25, "updated_ms": updated_ms}
+    views = (
+        view(mix, mean=None, baseline_mean=None, effect=None, **moved),
+        view(graded, "baseline", mean=2.4, baseline_mean=2.6, **moved),
+        view(agreement, "baseline", mean=0.72, baseline_mean=0.9, state="regressed",
+             drift_state=None, drift_log_evidence=None, drift_log_threshold=None,
+             updated_ms=updated_ms),
+    )  # fmt: skip
+    said = CulpritView(graded, "drift", "judge")
+    return Snapshot(PROMISES, (*shown.estimates, *views), (*shown.culprits, said))
 
 
 def full_house(mean: float = 0.5) -> Snapshot:

@@ -14,12 +14,15 @@ from streaming_eval.adapters.exporter import Exporter, exported_metrics
 from streaming_eval.local.prometheus_api import PrometheusApi, QueryValue
 from streaming_eval.local.prometheus_server import PrometheusServer
 from streaming_eval.snapshot import Snapshot
-from tests.exporter_data import PROMISES, fleet, serving, work
+from tests.exporter_data import PROMISES, drifting, serving, work
 
 pytestmark = pytest.mark.slow
 RULES = Path(__file__).parents[1] / "deploy" / "prometheus" / "rules"
 BOARDS = [json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.json"))]
-[OVERVIEW] = [board for board in BOARDS if board["uid"] == "streaming-eval-overview"]
+OVERVIEW, DRIFT = (
+    next(board for board in BOARDS if board["uid"] == f"streaming-eval-{name}")
+    for name in ("overview", "drift")
+)
 VALUES = {
     "job": "streaming-eval", "model": "assistant|llama-2-.*", "segment": "__all__",
     "scorer": "contains", "window": "1h", "endpoint": "recorded", "__rate_interval": "10s",
@@ -29,7 +32,7 @@ OF_ONE_MODEL = "Mean of $model"
 
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[Exporter]:
-    started = serving(fleet(int(time.time() * 1_000)), time.time())
+    started = serving(drifting(int(time.time() * 1_000)), time.time())
     yield started
     started.stop()
 
@@ -90,16 +93,55 @@ def test_the_state_timeline_codes_each_state(prometheus: PrometheusApi) -> None:
 def test_the_worst_series_come_with_their_state(prometheus: PrometheusApi) -> None:
     expr = dict(panel_queries(OVERVIEW))["Series, most evidence of a regression first"]
     found = prometheus.query(substitute(expr, VALUES))
-    assert len(found) == 8, "one row per series"
+    assert len(found) == 9, "one row per series"
     states = {(each.labels["model"], each.labels["state"]) for each in found}
     assert ("assistant", "regressed") in states
     assert min(each.value for each in found) == 0, "no evidence is 0, not a large negative number"
 
 
+def test_the_drift_board_codes_states_and_verdicts_by_the_word(prometheus: PrometheusApi) -> None:
+    queries = dict(panel_queries(DRIFT))
+    graded = VALUES | {"scorer": "helpful", "segment": ".+"}
+    [state] = prometheus.query(substitute(queries["States over time"], graded))
+    assert (state.value, state.labels["model"]) == (3, "assistant"), "drifted"
+    verdicts = prometheus.query(substitute(queries["Verdicts over time"], VALUES))
+    assert {each.labels["scorer"]: each.value for each in verdicts} == {"contains": 0, "helpful": 2}
+    rows = prometheus.query(substitute(queries["What open alerts are put down to"], VALUES))
+    said = {(each.labels["scorer"], each.labels["kind"], each.labels["culprit"]) for each in rows}
+    assert said == {("contains", "regression", "undecided"), ("helpful", "drift", "judge")}
+
+
+def test_the_distributions_with_most_evidence_come_with_their_state(
+    prometheus: PrometheusApi,
+) -> None:
+    expr = dict(panel_queries(DRIFT))["Distributions, most evidence of drift first"]
+    found = prometheus.query(substitute(expr, VALUES))
+    assert len(found) == 9, "comparisons and judges have no distribution of their own"
+    strongest = {each.labels["scorer"] for each in found if each.value > 1}
+    assert strongest == {"helpful", "segment_mix"}
+    assert {e.labels["state"] for e in found if e.labels["scorer"] in strongest} == {"drifted"}
+
+
+def test_every_kind_of_drift_fires_its_own_alert(prometheus: PrometheusApi) -> None:
+    wait_for(prometheus, 'ALERTS{alertname="StreamingEvalJudgeDrift",alertstate="firing"}')
+    fired = {(a.name, a.labels["scorer"]) for a in prometheus.alerts() if "Drift" in a.name}
+    assert fired == {
+        ("StreamingEvalScoreDrift", "helpful"),
+        ("StreamingEvalInputDrift", "segment_mix"),
+        ("StreamingEvalJudgeDrift", "helpful:anchors"),
+    }
+    expr = dict(panel_queries(DRIFT))["Alerts of drift firing"]
+    assert [each.value for each in prometheus.query(expr)] == [3]
+
+
 def test_a_regression_is_announced_with_its_evidence(prometheus: PrometheusApi) -> None:
     wait_for(prometheus, 'ALERTS{alertname="StreamingEvalQualityRegressed",alertstate="firing"}')
-    firing = [alert for alert in prometheus.alerts() if alert.labels["segment"] == "__all__"]
-    [alert] = firing
+    [alert] = [
+        alert
+        for alert in prometheus.alerts()
+        if alert.labels["alertname"] == "StreamingEvalQualityRegressed"
+        and alert.labels["segment"] == "__all__"
+    ]
     assert alert.labels["model"] == "assistant"
     assert alert.annotations["description"] == (
         "contains of assistant on __all__ has fallen below its baseline of 0.901. "
@@ -132,7 +174,7 @@ def test_scrapes_are_complete_and_quick(prometheus: PrometheusApi) -> None:
 def test_a_series_that_vanishes_is_gone_at_the_next_scrape(
     exporter: Exporter, prometheus: PrometheusApi
 ) -> None:
-    shown = fleet(int(time.time() * 1_000))
+    shown = drifting(int(time.time() * 1_000))
     quiet = tuple(v for v in shown.estimates if v.key.scorer != "token_f1")
     exporter.publish(Snapshot(PROMISES, quiet))
     try:

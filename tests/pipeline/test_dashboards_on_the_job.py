@@ -27,8 +27,8 @@ VALUES = {
 }  # fmt: skip
 OF_ONE_MODEL = "Mean of $model"
 # No call is ever repeated on a healthy endpoint, so the reasons of repeats are not known; the job
-# has no quota, and asks nobody twice.
-EMPTY_WHEN_ALL_IS_WELL = ("retries", "quota", "hedges", "budget")
+# has no quota, asks nobody twice, and its judge has no anchors.
+EMPTY_WHEN_ALL_IS_WELL = ("retries", "quota", "hedges", "budget", "culprit", "__judge__")
 RATE_PER_S = 60.0
 BASELINE_SAMPLES = 300
 WATCHED = 'model="assistant",segment="__all__",scorer="contains"'
