@@ -31,8 +31,9 @@ setup: $(READY) ## virtual environment, Java, jars, real data, Prometheus; done 
 demo: $(READY) ## the whole product on real data, until the alert fires; ARGS="--rate 200 ..."
 	@.venv/bin/streaming-eval demo $(ARGS)
 
-test: $(READY) ## all tests, with Spark, Kafka and Prometheus; ARGS are pytest's
+test: $(READY) ## all tests, with Spark, Kafka, Prometheus and Alertmanager; ARGS are pytest's
 	@scripts/setup.sh prometheus
+	@scripts/setup.sh alertmanager
 	@time $(RUN) -m pytest $(ARGS)
 
 test-fast: $(INSTALLED) ## the tests that need neither Spark nor outside processes

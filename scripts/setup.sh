@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The steps of `make setup`: setup.sh venv | java | prometheus | downloads
+# The steps of `make setup` and `make test`: setup.sh venv | java | prometheus | alertmanager | downloads
 #
 # Each does nothing when there is nothing to do, and ends in one sentence and exit code 1 when the
 # machine lacks something that it may not install by itself.
@@ -97,11 +97,21 @@ step_prometheus() {
   say "Prometheus: $(command -v prometheus)"
 }
 
+step_alertmanager() {
+  # Debian gives the program another name than its makers do.
+  local find=(command -v alertmanager prometheus-alertmanager)
+  if ! "${find[@]}" >/dev/null || ! command -v amtool >/dev/null; then
+    install_any apt:prometheus-alertmanager dnf:golang-github-prometheus-alertmanager apk:alertmanager ||
+      fail "Alertmanager is not here and could not be installed: install your system's package 'prometheus-alertmanager' (it brings amtool)."
+  fi
+  say "Alertmanager: $("${find[@]}")"
+}
+
 step_downloads() {
   .venv/bin/python -m streaming_eval.local.setup downloads
 }
 
 case "${1:-}" in
-  venv | java | prometheus | downloads) "step_$1" ;;
-  *) fail "usage: scripts/setup.sh venv | java | prometheus | downloads" ;;
+  venv | java | prometheus | alertmanager | downloads) "step_$1" ;;
+  *) fail "usage: scripts/setup.sh venv | java | prometheus | alertmanager | downloads" ;;
 esac

@@ -66,16 +66,20 @@ def drifting(updated_ms: int) -> Snapshot:
     mix = SeriesKey("assistant", "tier", SEGMENT_MIX, "51ab")
     graded = SeriesKey("assistant", ALL_SEGMENTS, "helpful", "9c0e")
     agreement = SeriesKey(JUDGE, ALL_SEGMENTS, "helpful:anchors", "d41d")
-    moved = {"drift_state": "drifted", "drift_log_evidence": 18.25, "updated_ms": updated_ms}
-    views = (
-        view(mix, mean=None, baseline_mean=None, effect=None, **moved),
-        view(graded, "baseline", mean=2.4, baseline_mean=2.6, **moved),
-        view(agreement, "baseline", mean=0.72, baseline_mean=0.9, state="regressed",
-             drift_state=None, drift_log_evidence=None, drift_log_threshold=None,
-             updated_ms=updated_ms),
+    moved = (
+        view(mix, mean=None, baseline_mean=None, effect=None),
+        view(graded, "baseline", mean=2.4, baseline_mean=2.6),
+    )
+    judge = view(
+        agreement, "baseline", mean=0.72, baseline_mean=0.9, state="regressed", drift_state=None,
+        drift_log_evidence=None, drift_log_threshold=None, updated_ms=updated_ms,
     )  # fmt: skip
+    views = (
+        replace(v, drift_state="drifted", drift_log_evidence=18.25, updated_ms=updated_ms)
+        for v in moved
+    )
     said = CulpritView(graded, "drift", "judge")
-    return Snapshot(PROMISES, (*shown.estimates, *views), (*shown.culprits, said))
+    return Snapshot(PROMISES, (*shown.estimates, *views, judge), (*shown.culprits, said))
 
 
 def full_house(mean: float = 0.5) -> Snapshot:

@@ -67,6 +67,14 @@ def test_the_package_manager_installs_what_is_missing(bare_path: Path, tmp_path:
     assert (tmp_path / "calls").read_text().endswith("--no-install-recommends prometheus\n")
 
 
+@pytest.mark.parametrize("name", ["alertmanager", "prometheus-alertmanager"])
+def test_alertmanager_is_found_under_either_name(bare_path: Path, name: str) -> None:
+    assert run(bare_path, "alertmanager")[0] == 1
+    for each in (name, "amtool"):
+        program(bare_path / each, "exit 0")
+    assert run(bare_path, "alertmanager") == (0, [f"Alertmanager: {bare_path}/{name}"])
+
+
 def test_stale_package_lists_are_renewed_and_tried_again(bare_path: Path, tmp_path: Path) -> None:
     program(bare_path / "id", "echo 0")
     calls = tmp_path / "calls"
