@@ -70,7 +70,7 @@ def run(
 
 
 class _Watch:
-    """Follows the running queries."""
+    """Follows the running queries, of which one that is started anew takes its old place."""
 
     def __init__(
         self,
@@ -88,9 +88,13 @@ class _Watch:
     def until_over(self, stop: threading.Event) -> int:
         """Waits for a reason to end; 1 when it is a failed query."""
         while not stop.wait(_POLL_S):
-            for query in self._queries:
-                if not query.isActive:
+            for place, query in enumerate(self._queries):
+                if query.isActive:
+                    continue
+                again = self._job.revival.again(query)
+                if again is None:
                     return _failure(query)
+                self._queries[place] = again
             if self._job.retries.error is not None:
                 _LOG.error("waiting samples are not tried again: %s", self._job.retries.error)
                 return 1

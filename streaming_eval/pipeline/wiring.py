@@ -44,6 +44,7 @@ from streaming_eval.pipeline.plan import evaluation_plan, monitor_plan
 from streaming_eval.pipeline.quota_service import quota_service
 from streaming_eval.pipeline.recent_samples import RecentSamples
 from streaming_eval.pipeline.retry_loop import RetryLoop
+from streaming_eval.pipeline.revival import Revival
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
@@ -141,19 +142,15 @@ class Job:
         settings, trigger_ms = self._settings, self._settings.spark.trigger
         records = score_query.records(spark, settings.kafka, self._java_security)
         rows = monitor_query.rows_of(spark, self._tables, self._monitor, settings.spark.partitions)
-        score_checkpoint = self.checkpoint(score_query.QUERY)
-        monitor_checkpoint = self.checkpoint(monitor_query.QUERY)
-        sink = self._score_sink(score_checkpoint)
+        reports = monitor_query.reports(rows, self._monitor)
+        checkpoint = self.checkpoint(monitor_query.QUERY)
+        estimates = self._monitor_sink(checkpoint)
+        begin = partial(monitor_query.start, reports, estimates, checkpoint, trigger_ms)
+        self.revival = Revival(monitor_query.QUERY, begin)
+        checkpoint = self.checkpoint(score_query.QUERY)
+        sink = self._score_sink(checkpoint)
         self.retries = RetryLoop(partial(sink.retry, spark))
-        return [
-            score_query.start(records, sink, score_checkpoint, trigger_ms),
-            monitor_query.start(
-                monitor_query.reports(rows, self._monitor),
-                self._monitor_sink(monitor_checkpoint),
-                monitor_checkpoint,
-                trigger_ms,
-            ),
-        ]
+        return [score_query.start(records, sink, checkpoint, trigger_ms), begin()]
 
     def lag_watch(self, score: StreamingQuery) -> LagWatch:
         """Measures how far the score query is behind the topic; not started yet."""

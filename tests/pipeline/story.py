@@ -7,7 +7,6 @@ SIGTERM. Second run, on the same state: what came in meanwhile, and the alert.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +15,13 @@ from streaming_eval.local.demo_configuration import CANDIDATES
 from streaming_eval.local.endpoint_process import RecordedEndpoint
 from streaming_eval.local.ports import free_ports
 from streaming_eval.local.sample_replay import TopicRecord, wall_ms
-from streaming_eval.pipeline.window_rows import SINCE_BASELINE
-from streaming_eval.records import ALL_SEGMENTS, SeriesKey
 from tests.faults.job import JobProcess
 from tests.faults.site import Place, Site
 from tests.faults.topic import replayed, sample_ids
 from tests.faults.waiting import wait_until
 from tests.hostile import Case, hostile_records
 from tests.pipeline.metrics_page import Page, get, metrics, value
+from tests.pipeline.running import counted
 
 FIRST, LATE, REGRESSED, WHILE_DOWN, HOSTILE = 800, 12, 200, 200, 60
 REPEATS_AT_ONCE, REPEATS_LATER, REPEATS_AFTER_RESTART = 20, 15, 10
@@ -144,7 +142,12 @@ def _produce(
 
 def _settled(story: Story, job: JobProcess) -> Page:
     """The metrics page once everything produced is scored, counted and shown."""
-    wait_until(lambda: counted(story.place) >= len(story.ids), job, LIMIT_S, poll_s=0.5)
+    wait_until(
+        lambda: counted(story.place, CANDIDATES[0], "contains") >= len(story.ids),
+        job,
+        LIMIT_S,
+        poll_s=0.5,
+    )
     newest = max(story.place.read("estimates")["updated_at"].to_pylist()).timestamp()
     wait_until(
         lambda: (
@@ -155,18 +158,6 @@ def _settled(story: Story, job: JobProcess) -> Page:
         LIMIT_S,
     )
     return metrics(story.port)
-
-
-def counted(place: Place) -> int:
-    """Samples that the monitor has counted or found late, by one candidate's series."""
-    windows: dict[dt.datetime, int] = {}
-    late = 0
-    for row in place.read("estimates").sort_by("batch_id").to_pylist():
-        key = SeriesKey.parse(row["series_key"])
-        mine = key.model == CANDIDATES[0] and key.scorer == "contains" and not key.against
-        if mine and key.segment == ALL_SEGMENTS and row["window"] != SINCE_BASELINE:
-            windows[row["window_start"]], late = row["n"], row["late"]
-    return sum(windows.values()) + late
 
 
 def _until_ready(story: Story, job: JobProcess) -> Page:

@@ -15,7 +15,8 @@ from tests.faults.topic import replayed, sample_ids
 from tests.faults.waiting import wait_until
 from tests.pipeline import story as told
 from tests.pipeline.metrics_page import named, value
-from tests.pipeline.story import Story, counted, tell
+from tests.pipeline.running import counted
+from tests.pipeline.story import Story, tell
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.timeout(900)]
 SCORERS = {"contains", "exact_match", "token_f1", "latency_ms", "judge"}
@@ -73,7 +74,7 @@ def test_a_repeated_sample_is_dropped_and_counted_within_and_across_batches_and_
 
 
 def test_late_samples_are_scored_and_counted_but_in_no_window(story: Story) -> None:
-    assert counted(story.place) == len(story.ids)
+    assert counted(story.place, CANDIDATES[0], "contains") == len(story.ids)
     per_series = {
         (row["model"], row["scorer"]): row["late"]
         for row in story.place.read("estimates").sort_by("batch_id").to_pylist()

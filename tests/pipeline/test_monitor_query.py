@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from streaming_eval.alerting import (
-    Decision,
-    Pane,
-    SeriesState,
-    Transition,
-    Why,
-    drift_evidence,
-    evidence,
-    expire,
-    observe,
-    since_baseline,
-    wake_at,
-)
+from streaming_eval.alerting import Why
 from streaming_eval.pipeline import monitor_query
 from streaming_eval.pipeline.decision_desk import Signature, acknowledge, promote
 from streaming_eval.pipeline.decision_stream import decision
@@ -37,14 +23,13 @@ from streaming_eval.pipeline.frozen_baselines import Chosen, Period, frozen_base
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.ledger_views import alerts
 from streaming_eval.pipeline.monitor_sink import MonitorOutlets, MonitorSink
-from streaming_eval.pipeline.preaggregate import MISSING, pane_counts
 from streaming_eval.pipeline.session import spark_session
 from streaming_eval.pipeline.stored_baseline import baselines_table
-from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey
 from streaming_eval.settings import SparkSettings
 from tests.pipeline.deciding import Root
 from tests.pipeline.fleet import PANE_MS, VERSIONS, plan
+from tests.pipeline.pure_monitor import Pure, check
 from tests.pipeline.scored import score_row, score_table
 
 PLAN = plan(
@@ -114,49 +99,6 @@ class Monitor:
         return call
 
 
-@dataclass
-class Pure:
-    """The same rows through the pure functions: a dictionary of states and a watermark."""
-
-    states: dict[str, SeriesState] = field(default_factory=dict)
-    transitions: list[tuple[str, Transition]] = field(default_factory=list)
-    watermark_ms: int = 0
-
-    def take(self, scores: pa.Table) -> None:
-        """One commit of scores, and what follows from the watermark that it brings."""
-        counted = [
-            row
-            for batch in pane_counts(scores.to_batches(), PLAN.layout)
-            for row in batch.to_pylist()
-        ]
-        panes: dict[str, list[Pane]] = {}
-        for row in counted:
-            panes.setdefault(row["series_key"], []).append(_pane(row))
-        for key, new in panes.items():
-            self.advance(key, new)
-        newest_ms = int(counted[0]["newest"].timestamp() * 1_000)
-        self.watermark_ms = max(self.watermark_ms, newest_ms - PLAN.allowed_lateness_ms)
-        for key, state in list(self.states.items()):
-            due_ms = wake_at(state, PLAN.series(SeriesKey.parse(key)))
-            if any(time_ms <= self.watermark_ms for time_ms in due_ms):
-                self.advance(key)
-
-    def advance(self, key: str, new: Sequence[Pane] = (), decided: Sequence[Decision] = ()) -> None:
-        """What the stateful step does with one series."""
-        series = PLAN.series(SeriesKey.parse(key))
-        before = self.states.get(key, SeriesState())
-        after = observe(before, new, self.watermark_ms, series, decided)
-        self.transitions += [(key, step) for step in after.transitions]
-        self.states[key], _ = expire(after, self.watermark_ms, series)
-
-
-def _pane(row: Mapping[str, Any]) -> Pane:
-    by_cell = dict(zip(row["levels"], row["counts"], strict=True))
-    cells = range(PLAN.series(SeriesKey.parse(row["series_key"])).grid.cells)
-    counts = tuple(by_cell.get(cell, 0) for cell in cells)
-    return Pane(row["pane_ms"], counts, by_cell.get(MISSING, 0))
-
-
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
     settings = SparkSettings.model_validate({"master": "local[2,4]", "partitions": 2})
@@ -176,7 +118,7 @@ class Told:
     """Tells both the same story, commit by commit."""
 
     def __init__(self, monitor: Monitor) -> None:
-        self.monitor, self.pure = monitor, Pure()
+        self.monitor, self.pure = monitor, Pure(PLAN)
         self._random = random.Random(3)
         self._commits = self._decisions = 0
 
@@ -208,42 +150,15 @@ class Told:
         self._commits += 1
         self.pure.take(table)
 
+    def check(self) -> None:
+        check(self.monitor.root.tables, self.pure)
+
     def decided(self) -> None:
         """The decisions that have been written since, as they stand in their table."""
         rows = self.monitor.root.tables.read("decisions").sort_by("decided_at").to_pylist()
         for row in rows[self._decisions :]:
             self.pure.advance(row["series_key"], decided=[decision(row)])
         self._decisions = len(rows)
-
-
-def newest(root: Root) -> dict[str, dict[str, Any]]:
-    """The last estimate since the baseline of each series."""
-    rows = root.tables.read("estimates", filters=[("window", "=", SINCE_BASELINE)])
-    return {row["series_key"]: row for row in rows.sort_by("batch_id").to_pylist()}
-
-
-def check(told: Told) -> None:
-    """Counts to the bit, evidence to 1e-9, and the same lives of the same alerts."""
-    found = newest(told.monitor.root)
-    assert found.keys() == told.pure.states.keys()
-    for key, state in told.pure.states.items():
-        series, row = PLAN.series(SeriesKey.parse(key)), found[key]
-        assert tuple(row["counts"]) == since_baseline(state, series).counts, key
-        assert row["log_evidence"] == pytest.approx(evidence(state, series), abs=1e-9), key
-        if state.drift.version:
-            drift = drift_evidence(state, series)
-            assert row["drift_log_evidence"] == pytest.approx(drift, abs=1e-9), key
-        assert (row["late"], row["baseline_version"]) == (state.n_late, state.baseline.version)
-        assert (row["state"] == "regressed") is (state.alarm is not None)
-    lived = [
-        (row["series_key"], row["opened_pane"].timestamp() * 1_000, row["why"])
-        for row in told.monitor.root.tables.read("alerts").to_pylist()
-    ]
-    steps = [
-        (key, step.alarm.opened_ms, step.resolution and step.resolution.why.value)
-        for key, step in told.pure.transitions
-    ]
-    assert sorted(lived, key=str) == sorted(steps, key=str)
 
 
 def test_restarts_late_rows_and_decisions_leave_what_the_pure_functions_say(
@@ -255,13 +170,13 @@ def test_restarts_late_rows_and_decisions_leave_what_the_pure_functions_say(
     monitor.settle()
     told.scores(range(6, 11), GOOD)
     told.scores([3, 4], BAD)  # late: counted as such, nowhere else
-    check(told)
+    told.check()
     monitor.stop()
     told.commit([11], GOOD)
     monitor.start()
     monitor.settle()
     told.scores(range(12, 17), BAD)
-    check(told)
+    told.check()
     first, *others = alerts(root.tables, Chosen(), only_open=True)
     # A series may have two alerts, of its mean and of its distribution: a promotion ends both.
     series = first.opened["series_key"]
@@ -272,17 +187,17 @@ def test_restarts_late_rows_and_decisions_leave_what_the_pure_functions_say(
     told.decided()
     monitor.start()
     monitor.settle()
-    check(told)
+    told.check()
     told.scores(range(17, 20), BAD)
-    check(told)
+    told.check()
 
     seen = partial(acknowledge, root.tables, second.opened["alert_id"], Signature("b", "seen", 2))
     monitor.killed_in(seen)
     told.decided()
-    check(told)
+    told.check()
     told.scores(range(20, 30), GOOD)
     told.scores(range(30, 40), GOOD)
-    check(told)
+    told.check()
     why = {step.resolution.why for _, step in told.pure.transitions if step.resolution}
     assert why == {Why.PROMOTED, Why.ACKNOWLEDGED, Why.RECOVERED}
     in_force = root.tables.read("baselines", filters=[("status", "=", "in_force")]).to_pylist()
