@@ -55,12 +55,12 @@ def compare(  # noqa: PLR0913 - one parameter per argument and option
 
     Reads the table of scores, while a job runs or after. Exit 1 when it is worse by any scorer.
     """
-    chosen, since_ms = _segment(segment), _since_ms(since)
+    chosen, since_ms = segment_pair(segment), _since_ms(since)
     settings = settings_from(config, changes, strict=False)
     from streaming_eval.adapters.score_pairs import Wanted
     from streaming_eval.results.comparing import Verdict, compare_models
 
-    wanted = Wanted(candidate, _models(against, settings), scorer, chosen, since_ms)
+    wanted = Wanted(candidate, named_models(against, settings), scorer, chosen, since_ms)
     monitor = settings.monitor
     with busy("Reading the scores ..."):
         found = compare_models(
@@ -81,11 +81,13 @@ def compare(  # noqa: PLR0913 - one parameter per argument and option
         raise typer.Exit(EXIT_FAILURE)
 
 
-def _models(against: str, settings: Settings) -> tuple[str, ...]:
+def named_models(against: str, settings: Settings) -> tuple[str, ...]:
+    """The models that AGAINST stands for."""
     return tuple(settings.production_models) if against == _PRODUCTION else (against,)
 
 
-def _segment(text: str | None) -> tuple[str, str] | None:
+def segment_pair(text: str | None) -> tuple[str, str] | None:
+    """Name and value of --segment; None for all samples."""
     if text is None:
         return None
     name, equals, value = text.partition("=")

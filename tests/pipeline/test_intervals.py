@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-
 from streaming_eval.pipeline.intervals import Intervals
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.interval import Interval
