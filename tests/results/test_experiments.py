@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streaming_eval.adapters.experiment_log import ExperimentLog
+from streaming_eval.adapters.lone_scores import Lone
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.cli import app
 from streaming_eval.errors import DecisionError, SettingsError, StorageError
@@ -59,7 +60,7 @@ def verdict(worse: float, better: float = -3.0, scorer: str = "contains") -> Sco
         one_look=paired_t(np.zeros(3)),
         bootstrap=None,
     )
-    return ScorerVerdict(scorer, "v1", found, 1.0, 1.0, Verdict.UNDECIDED)
+    return ScorerVerdict(scorer, "v1", found, 1.0, 1.0, Lone(0, 0), Verdict.UNDECIDED)
 
 
 def closed(book: ExperimentLog, name: str, *found: ScorerVerdict) -> Experiment:
