@@ -15,6 +15,7 @@ from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.difference import independent_difference
 from streaming_eval.stats.e_detector import LOG_ZERO
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.interval import Interval
@@ -150,7 +151,8 @@ class _Shown:
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
     report, series, scale = row.report, row.plan, shown.scale
     known = None if shown.categories else window.baseline
-    lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
+    own_interval = _raw(window.interval, scale)
+    lower, upper = own_interval.lower, own_interval.upper
     own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
     effect: tuple[float | None, float | None, float | None] = (None, None, None)
     if row.key.against and own is not None:
@@ -207,8 +209,11 @@ def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> Drift
 
 def _effect(window: _Window, baseline: _Known, scale: Scale) -> tuple[float, float, float]:
     """Change against the baseline on the own scale: each side's interval at half the error."""
-    now = scale.raw([window.mean, window.halved.lower, window.halved.upper])
-    then = scale.raw([baseline.mean, baseline.interval.upper, baseline.interval.lower])
-    change, *bounds = (now - then).tolist()
-    low, high = sorted(bounds)
-    return change, low, high
+    change = float(scale.raw(window.mean) - scale.raw(baseline.mean))
+    limits = independent_difference(_raw(window.halved, scale), _raw(baseline.interval, scale))
+    return change, limits.lower, limits.upper
+
+
+def _raw(interval: Interval, scale: Scale) -> Interval:
+    """The interval on the own scale, where 1 may be the lower end."""
+    return Interval(*sorted(scale.raw([interval.lower, interval.upper]).tolist()))

@@ -1,6 +1,8 @@
+from collections.abc import Callable, Iterable
 from math import log
 
 import pytest
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -52,6 +54,7 @@ def test_any_name_is_one_label() -> None:
 
 def test_the_text_is_openmetrics_too_and_every_metric_is_described() -> None:
     text = render_models(fleet()).decode()
-    families = list(openmetrics.text_string_to_metric_families(text + "# EOF\n"))
+    parse: Callable[[str], Iterable[Metric]] = openmetrics.text_string_to_metric_families
+    families = list(parse(text + "# EOF\n"))
     assert [f.name for f in families] == [m.name for m in model_metrics()]
     assert all(family.samples for family in families)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,12 @@ def root(tmp_path: Path) -> Root:
     return Root(tmp_path)
 
 
-def candidate_failed(root: Root, name: str, **columns: object) -> Rows:
+def candidate_failed(root: Root, name: str, **columns: Any) -> Rows:  # noqa: ANN401
     lost = root.scored(name, 0.0, None, status="failed", **columns)
     return [*lost, *root.scored(name, None, 1.0, **columns)]
 
 
-def other_failed(root: Root, name: str, **columns: object) -> Rows:
+def other_failed(root: Root, name: str, **columns: Any) -> Rows:  # noqa: ANN401
     lost = root.scored(name, None, 0.0, status="unparsable", **columns)
     return [*root.scored(name, 1.0, None, **columns), *lost]
 
