@@ -76,6 +76,7 @@ def _decisions() -> list[Panel]:
         *(_by_state(), _firing(), promise(), _alive()),
         _worst(),
         *(_timeline(), _evidence()),
+        _anywhere(),
         *(distributions_by_state(WIDTH // 2), put_down_to()),
     ]
 
@@ -146,6 +147,21 @@ def _evidence() -> Panel:
     threshold = f"max(streaming_eval_regression_log_threshold{{{_SCORER}}})"
     return dashed(lines(about, Query(evidence, legend), Query(threshold, "threshold")),
                   "threshold", "red")  # fmt: skip
+
+
+def _anywhere() -> Panel:
+    about = About(
+        "Evidence that a model is worse in any segment, above its threshold",
+        "Natural logarithm of the evidence of all its series together, less that at which it "
+        "counts as worse somewhere: at 0 and above it does. It may be read at any time.",
+        "short",
+        WIDTH,
+    )
+    evidence, threshold = (
+        f"streaming_eval_model_regression_log_{name}{{{_SCORER}}}"
+        for name in ("evidence", "threshold")
+    )
+    return lines(about, Query(f"clamp_min({evidence}, 0) - {threshold}", "{{model}} {{against}}"))
 
 
 def _one_series() -> list[Panel]:
