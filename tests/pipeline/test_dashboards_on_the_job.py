@@ -32,7 +32,7 @@ EMPTY_WHEN_ALL_IS_WELL = ("retries", "quota", "hedges", "budget", "culprit", "__
 RATE_PER_S = 60.0
 BASELINE_SAMPLES = 300
 WATCHED = 'model="assistant",segment="__all__",scorer="contains"'
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 
 
 @pytest.fixture(scope="module")
