@@ -13,8 +13,7 @@ from streaming_eval.alerting import (
     SeriesState,
     Transition,
     baseline_missing,
-    drift_cells,
-    drift_evidence,
+    drift_reading,
     evidence,
     pinned,
     since_baseline,
@@ -127,8 +126,8 @@ def report(
 def _drift_report(state: SeriesState, plan: SeriesPlan) -> DriftReport | None:
     if not state.drift.version:
         return None
-    drift, cells = state.drift, drift_cells(state, plan)
-    return DriftReport(drift_evidence(state, plan), drift.alarm, drift.edges, cells)
+    evidence_now, cells = drift_reading(state, plan)
+    return DriftReport(evidence_now, state.drift.alarm, state.drift.edges, cells)
 
 
 def one_per_series(reports: Iterable[SeriesReport]) -> list[SeriesReport]:
