@@ -140,7 +140,8 @@ def first_alarms(
     lengths = np.full((len(limits), rule.streams), np.inf)
     goals = np.asarray(limits)[:, None]
     for n in range(1, n_max + 1):
-        levels = np.searchsorted(edges[n > change], rng.random(quiet.size), side="right")
+        drawn = rng.random(rule.streams)[quiet]  # a stream is the same one under every rule
+        levels = np.searchsorted(edges[n > change], drawn, side="right")
         reached = rule.take(levels) >= goals
         if not reached.any():
             continue

@@ -14,11 +14,15 @@ from streaming_eval.stats.levels import Floats
 
 LOG_LIMIT = 700.0  # exp of it is still a double
 LOG_ZERO = -LOG_LIMIT  # log evidence of nothing: a finite stand-in for minus infinity
-_SHIFTS = np.array([0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32, 0.48])
+# Closer together where small: evidence of a small drop grows so slowly that wealth spread thin
+# would cost hundreds of scores. A large one is found a few scores later for it.
+_SHIFTS = np.array([0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.055, 0.08, 0.12, 0.2, 0.32, 0.48])
 BETS = len(_SHIFTS)
 BOLDEST = 0.95  # share of the wealth a bet may lose on one score
 LEAST = 1e-6  # keeps a bet finite where scores do not vary or have no room
-_SHARES = np.geomspace(0.003, BOLDEST, BETS)  # of the wealth, where no variance is known
+# Of the wealth, where no variance is known: no less than what suits a small drop of pass/fail
+# scores, which vary most.
+_SHARES = np.array([0.0125, 0.016, 0.02, 0.026, 0.035, 0.048, 0.067, 0.1, 0.15, 0.25, 0.46, 0.95])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,14 @@ class EDetector:
 
     @classmethod
     def for_drops(cls, null_mean: float, variance: float | None = None) -> EDetector:
-        """The detector whose bets grow fastest at drops of .01 to .48, given the scores' variance.
+        """The detector whose bets grow fastest at drops of .0125 to .48, given the variance.
 
         Without a variance the stakes are spread over all that may be staked: the choice for
         weighted scores and for those whose variance is far from anything known.
 
         >>> detector = EDetector.for_drops(0.9, variance=0.09)
         >>> detector.bets[0], detector.bets[-1]
-        (0.11111111111111112, 5.333333333333333)
+        (0.1388888888888889, 5.333333333333333)
         """
         return cls(null_mean, _stakes(null_mean, 1.0 - null_mean, variance))
 

@@ -52,6 +52,18 @@ def test_a_bet_gains_once_the_mean_is_below_the_null() -> None:
     assert (gains > 1).all()
 
 
+@pytest.mark.parametrize("variance", [None, 0.09])
+@pytest.mark.parametrize(("mean", "good"), [(0.88, 4), (0.85, 3), (0.8, 3), (0.6, 2)])
+def test_the_smaller_a_drop_the_more_bets_are_good_at_it(
+    mean: float, good: int, variance: float | None
+) -> None:
+    """Good ones grow at 80% or more of the fastest rate there is: that of the likelihood ratio."""
+    chances = np.array([1 - mean, mean])
+    growth = chances @ EDetector.for_drops(0.9, variance).increments(np.eye(2, dtype=np.int64))
+    fastest = chances @ np.log(chances / [0.1, 0.9])
+    assert (growth >= 0.8 * fastest).sum() >= good
+
+
 @given(st.floats(0, 1), st.one_of(st.none(), st.floats(0, 0.25)))
 def test_no_score_ruins_a_bet(null_mean: float, variance: float | None) -> None:
     for make in (EDetector.for_drops, EDetector.for_rises):
