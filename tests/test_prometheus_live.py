@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ BOARDS = [json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.jso
 [OVERVIEW] = [board for board in BOARDS if board["uid"] == "streaming-eval-overview"]
 VALUES = {
     "job": "streaming-eval", "model": "assistant|llama-2-.*", "segment": "__all__",
-    "scorer": "contains", "window": "1h", "endpoint": "recorded", "__rate_interval": "10s",
+    "scorer": "contains", "quantity": "latency_ms", "window": "1h", "endpoint": "recorded",
+    "__rate_interval": "10s",
 }  # fmt: skip
 OF_ONE_MODEL = "Mean of $model"
 
@@ -69,8 +71,9 @@ def test_every_panel_has_data(title: str, expr: str, prometheus: PrometheusApi) 
 
 @pytest.mark.parametrize(("name", "expr"), [q for b in BOARDS for q in variable_queries(b)])
 def test_every_variable_has_values(name: str, expr: str, prometheus: PrometheusApi) -> None:
-    found = {each.labels.get(name) for each in prometheus.query(substitute(expr, VALUES))}
-    assert found
+    label = re.findall(r"by \((\w+)\)", expr)[0]
+    found = {each.labels.get(label) for each in prometheus.query(substitute(expr, VALUES))}
+    assert found, name
     assert None not in found
 
 
@@ -90,7 +93,7 @@ def test_the_state_timeline_codes_each_state(prometheus: PrometheusApi) -> None:
 def test_the_worst_series_come_with_their_state(prometheus: PrometheusApi) -> None:
     expr = dict(panel_queries(OVERVIEW))["Series, most evidence of a regression first"]
     found = prometheus.query(substitute(expr, VALUES))
-    assert len(found) == 8, "one row per series"
+    assert len(found) == 9, "one row per series"
     states = {(each.labels["model"], each.labels["state"]) for each in found}
     assert ("assistant", "regressed") in states
     assert min(each.value for each in found) == 0, "no evidence is 0, not a large negative number"

@@ -13,14 +13,16 @@ from streaming_eval.alerting.detector import constant
 from streaming_eval.pipeline.drift_words import cells_in_words
 from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
 from streaming_eval.pipeline.plan import MonitorPlan
+from streaming_eval.pipeline.quantiles import quantiles
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
 from streaming_eval.records import SeriesKey
 from streaming_eval.stats.e_detector import LOG_ZERO
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.interval import Interval
-from streaming_eval.stats.levels import Scale
+from streaming_eval.stats.levels import MOST_LEVELS, Scale
 from streaming_eval.stats.mixture_bet import MixtureBet
+from streaming_eval.stats.mixture_limits import coarsened
 
 NOTHING_KNOWN = Interval(0.0, 1.0)
 # What a paired difference is likely to look like on [0, 1] before any is seen.
@@ -86,7 +88,11 @@ class _Bets:
         bet = MixtureBet(alpha, self.plan.expected_n)
         if self.paired:
             bet = replace(bet, mean_guess=_PAIRED_MEAN, variance_guess=_PAIRED_VARIANCE)
-        bounds = bet.intervals(np.array(counts, np.int64), self.grid)
+        n_at, grid = np.array(counts, np.float64), self.grid
+        if grid.levels > MOST_LEVELS:  # twice the time, and no interval that anybody could tell
+            coarse = Grid((grid.levels + 1) // 2, grid.shares)
+            n_at, grid = coarsened(n_at, grid, coarse), coarse
+        bounds = bet.intervals(n_at, grid)
         return [Interval(float(low), float(high)) for low, high in zip(*bounds, strict=True)]
 
 
@@ -101,16 +107,18 @@ def _group(rows: Sequence[WindowRow], grid: Grid, bets: _Bets, plan: MonitorPlan
         for row, interval in zip(rows, shown, strict=True)
         if row.window == SINCE_BASELINE
     }
-    return [
+    found = [
         _estimate(
             row,
-            _Shown(plan.scale(row.key), plan.categories(row.key)),
+            _shown(row.key, plan),
             _Window(average, now, half, known[n], since[row.report.series_key], alpha),
         )
         for n, (row, average, now, half) in enumerate(
             zip(rows, means.tolist(), shown, halved, strict=True)
         )
     ]
+    of_rows = quantiles(rows, plan, alpha, bets.plan.expected_n)
+    return [replace(e, quantiles=of_row) for e, of_row in zip(found, of_rows, strict=True)]
 
 
 def _comparators(rows: Sequence[WindowRow], grid: Grid, bets: _Bets) -> list[_Known | None]:
@@ -152,10 +160,19 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """How a series is shown: on its own scale, or as categories, which have no mean."""
+    """How a series is shown: on its own scale, or as categories, which have no mean.
+
+    Attributes:
+        unit: of a quantity; empty for others.
+    """
 
     scale: Scale
     categories: tuple[str, ...]
+    unit: str
+
+
+def _shown(key: SeriesKey, plan: MonitorPlan) -> _Shown:
+    return _Shown(plan.scale(key), plan.categories(key), plan.quantities.get(key.scorer, ""))
 
 
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
@@ -212,7 +229,9 @@ def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> Drift
         n=report.since.n,
         plan=plan,
     )
-    cells = () if drift is None else cells_in_words(drift, shown.scale, shown.categories)
+    cells: tuple[str, ...] = ()
+    if drift is not None:
+        cells = cells_in_words(drift, shown.scale, shown.categories, shown.unit)
     return DriftEstimate(evidence, plan.log_threshold, state, cells)
 
 
