@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,37 +18,51 @@ from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.endpoint_process import RecordedEndpoint
 
 _IN_FLIGHT = 256
-_GOALS = (("P1", 50.0, 0.90), ("P2", 0.0, 0.40))
+_LADDER = (64, 128, _IN_FLIGHT)
 
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
-    """Two processes each, the same endpoint, prompts that never occurred before."""
-    samples, pairs = (2_000, 2) if quick else (12_000, 11)
-    for goal, latency_ms, least in _GOALS:
-        with _endpoint(directory, latency_ms) as endpoint:
-            ours = partial(_ours, endpoint.base_url, directory, samples)
-            bare = partial(_bare, endpoint.base_url, samples)
-            rates = interleaved(ours, bare, pairs, report.progress)
-        what = f"worker without Spark / bare aiohttp, {latency_ms:g} ms"
-        _add(report, goal, what, least, rates)
+    """Two processes each, the same endpoint, prompts that never occurred before.
+
+    P1 asks how well a latency is hidden, so it is taken at several loads: from some load on, which
+    depends on the machine, either side has no processor time left, and P2 is what shows.
+    """
+    pairs = 2 if quick else 7
+    with _endpoint(directory, 50.0) as endpoint:
+        for in_flight in _LADDER:
+            load = _Load(endpoint.base_url, directory, in_flight, in_flight * (8 if quick else 48))
+            rates = interleaved(load.ours, load.bare, pairs, report.progress)
+            what = f"worker without Spark / bare aiohttp, 50 ms, {in_flight} in flight"
+            _add(report, "P1", what, 0.90, rates)
     with _endpoint(directory, 0.0) as endpoint:
-        on = partial(_ours, endpoint.base_url, directory, samples)
-        off = partial(_ours, endpoint.base_url, directory, samples, spool=False)
-        rates = interleaved(on, off, pairs, report.progress)
-    _add(report, "P22", "worker with spool / without, 0 ms", 0.95, rates)
+        load = _Load(endpoint.base_url, directory, _IN_FLIGHT, 2_000 if quick else 12_000)
+        rates = interleaved(load.ours, load.bare, pairs, report.progress)
+        what = f"worker without Spark / bare aiohttp, 0 ms, {_IN_FLIGHT} in flight"
+        _add(report, "P2", what, 0.40, rates)
+        rates = interleaved(load.ours, partial(load.ours, spool=False), pairs, report.progress)
+        what = f"worker with spool / without, 0 ms, {_IN_FLIGHT} in flight"
+        _add(report, "P22", what, 0.95, rates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What either side is given: so many requests, so many of them at once."""
+
+    base_url: str
+    directory: Path
+    in_flight: int
+    requests: int
+
+    def ours(self, *, spool: bool = True) -> float:
+        root, prompts = self.directory / uuid.uuid4().hex, new_prompts(self.requests)
+        return our_rate(self.base_url, MODEL, root, prompts, self.in_flight, spool=spool)
+
+    def bare(self) -> float:
+        return bare_rate(self.base_url, MODEL, new_prompts(self.requests), self.in_flight)
 
 
 def _endpoint(directory: Path, latency_ms: float) -> RecordedEndpoint:
     return bench_endpoint(directory, Behaviour(latency_ms=latency_ms))
-
-
-def _ours(base_url: str, directory: Path, samples: int, *, spool: bool = True) -> float:
-    root = directory / uuid.uuid4().hex
-    return our_rate(base_url, MODEL, root, new_prompts(samples), _IN_FLIGHT, spool=spool)
-
-
-def _bare(base_url: str, samples: int) -> float:
-    return bare_rate(base_url, MODEL, new_prompts(samples), _IN_FLIGHT)
 
 
 def _add(
@@ -57,7 +72,7 @@ def _add(
     result = ratio(mine, theirs)
     report.add(
         goal,
-        f"{what}, {_IN_FLIGHT} in flight",
+        what,
         f"{result}; {np.median(mine):,.0f}/s against {np.median(theirs):,.0f}/s",
         f">= {least:.2f}",
         met=result.lower >= least,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +19,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from benchmarks.monitor_rows import BATCH_MS, Watched, panes_by_series
 from streaming_eval.alerting import Pane, SeriesState, expire, observe
+from streaming_eval.pipeline.decision_stream import STREAM_ROWS, count_rows
 from streaming_eval.pipeline.monitor_query import reports
-from streaming_eval.pipeline.preaggregate import PANE_COUNTS, READ, pane_counts
+from streaming_eval.pipeline.preaggregate import READ, pane_counts
+from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_processor import REPORT, STATE
 from streaming_eval.pipeline.series_report import SeriesReport, report
 from streaming_eval.records import SeriesKey
@@ -101,9 +104,13 @@ class Ours(_Query):
 
     def _step(self, rows: DataFrame) -> DataFrame:
         counts = rows.select(*READ).mapInArrow(
-            partial(pane_counts, layout=self._plan.layout), from_arrow_schema(PANE_COUNTS)
+            partial(_counts, layout=self._plan.layout), from_arrow_schema(STREAM_ROWS)
         )
         return reports(counts, self._plan)
+
+
+def _counts(batches: Iterable[pa.RecordBatch], layout: SeriesLayout) -> Iterator[pa.RecordBatch]:
+    return count_rows(pane_counts(batches, layout))
 
 
 class BuiltIn(_Query):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streaming_eval.stats.bounded import bounded_intervals
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Counts, Floats, level_values
 from streaming_eval.stats.mixture_bet import MixtureBet
@@ -87,7 +88,7 @@ def _case(name: str, cells: Counts, grid: Grid, mean: float | Floats) -> Case:
     naive = ((low > true) | (high < true)) & (n >= _FIRST_NAIVE)
     flat = counts.reshape(-1, grid.cells)
     met, where = np.unique(flat, axis=0, return_inverse=True)
-    lower, upper = MixtureBet(_ALPHA, expected_n=1_000).intervals(met, grid)
+    lower, upper = bounded_intervals(met, MixtureBet(_ALPHA, expected_n=1_000), grid)
     ours = (lower[where] > np.tile(true, len(cells))) | (upper[where] < np.tile(true, len(cells)))
     return Case(
         name,

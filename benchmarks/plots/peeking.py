@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streaming_eval.stats.bounded import bounded_intervals
 from streaming_eval.stats.levels import Counts, Floats
 from streaming_eval.stats.mixture_bet import MixtureBet
 
@@ -39,7 +40,7 @@ def _missed(passes: Counts, n: Counts) -> np.ndarray:
     base = int(n[-1]) + 1
     met, where = np.unique(passes * base + n, return_inverse=True)
     counts = np.stack([met % base - met // base, met // base], axis=1)
-    lower, upper = MixtureBet(_ALPHA, expected_n=1_000).intervals(counts)
+    lower, upper = bounded_intervals(counts, MixtureBet(_ALPHA, expected_n=1_000))
     outside = (lower > _P) | (upper < _P)
     missed: np.ndarray = outside[where.reshape(passes.shape)]
     return missed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from streaming_eval.stats.bounded import bounded_intervals
 from streaming_eval.stats.levels import Floats
 from streaming_eval.stats.mixture_bet import MixtureBet
 
@@ -24,6 +25,6 @@ def one_look(p: float, n: Floats) -> Floats:
 def ours(p: float, n: Floats) -> Floats:
     """Half-width of the interval that the product shows, tuned to 1,000 scores."""
     counts = np.multiply.outer(n, np.array([1 - p, p]))
-    lower, upper = MixtureBet(_ALPHA, expected_n=1_000).intervals(counts)
+    lower, upper = bounded_intervals(counts, MixtureBet(_ALPHA, expected_n=1_000))
     half: Floats = (upper - lower) / 2
     return half

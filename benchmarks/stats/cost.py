@@ -16,12 +16,12 @@ from benchmarks.report import Report
 from benchmarks.stats.streams import ALPHA
 from streaming_eval.stats.bounded import bounded_intervals
 from streaming_eval.stats.e_detector import BETS, LOG_ZERO, EDetector, step
-from streaming_eval.stats.empirical_bernstein import EmpiricalBernstein
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Counts, Scale, mixed, to_levels, uniforms
 from streaming_eval.stats.log_buckets import LogBuckets
 from streaming_eval.stats.mixture_bet import MixtureBet
 from streaming_eval.stats.quantile_sequence import QuantileSequence
+from streaming_eval.stats.running_mean import Prediction, running_intervals
 
 _KEYS = 5_000
 _SAMPLES = 200_000
@@ -61,11 +61,11 @@ def _intervals(report: Report, rng: np.random.Generator, *, quick: bool) -> None
         weighted = f", {len(grid.shares)} weights" if len(grid.shares) > 1 else ""
         what = f"an interval of {grid.levels} levels{weighted}"
         _cost(report, what, partial(bounded_intervals, counts, bet, grid), rows, goal)
-    moving = EmpiricalBernstein(ALPHA, 1_000)
-    n = np.full(_KEYS, 1_000)
+    since = rng.multinomial(np.full(_KEYS, 1_000), (0.1, 0.2, 0.7))
+    expected = [Prediction.of(row) for row in since]
     _cost(
-        report, "an empirical Bernstein interval",
-        lambda: moving.intervals(n, n * 0.9, n * 0.09), _KEYS, 30.0,
+        report, "an interval since the baseline",
+        lambda: running_intervals(since, expected, ALPHA, 1_000), _KEYS, 30.0,
     )  # fmt: skip
     latencies = LogBuckets.of(rng.lognormal(0, 1, 5_000))
     p95 = QuantileSequence(0.95, ALPHA, 1_000)

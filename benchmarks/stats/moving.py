@@ -21,7 +21,6 @@ from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.levels import Counts, Floats, Scale
 
 _LENGTH = 2_000
-_PANE = 50
 _HEDGED_STREAMS = 100  # its evidence is computed from the whole history at each look
 _UNIT = Scale(0.0, 1.0, True, 65)
 
@@ -64,12 +63,11 @@ def _moving(name: str, means: Floats, streams: int, report: Report) -> None:
 
 
 def _bernstein_missed(scores: Floats, truth: Floats) -> Flags:
-    """Panes of 50 scores, each predicted from those before it."""
-    n, totals = np.arange(1, scores.shape[1] + 1), scores.cumsum(axis=1)
-    before = (n - 1) // _PANE * _PANE
-    sums = np.where(before > 0, totals[:, np.maximum(before - 1, 0)], 0.0)
-    squares = ((scores - (0.5 + sums) / (1 + before)) ** 2).cumsum(axis=1)
-    lower, upper = EmpiricalBernstein(ALPHA, 1_000).intervals(n, totals, squares)
+    """As since a baseline that had the first score's mean: it predicts all that come after it."""
+    n, totals, predicted = np.arange(1, scores.shape[1] + 1), scores.cumsum(axis=1), truth[0]
+    squares = ((scores - predicted) ** 2).cumsum(axis=1)
+    variance = float(predicted * (1 - predicted))
+    lower, upper = EmpiricalBernstein(ALPHA, 1_000, variance).intervals(n, totals, squares)
     return at_any_time((lower > truth) | (upper < truth))
 
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from streaming_eval.adapters.exporter_server import Page, PageServer, Query
 from streaming_eval.adapters.exposition import quality_metrics, render
+from streaming_eval.adapters.model_exposition import model_metrics, render_models
 from streaming_eval.adapters.prometheus import PipelineMetrics
 from streaming_eval.adapters.prometheus_text import MetricInfo
 from streaming_eval.adapters.status_page import status_page
@@ -133,7 +134,7 @@ class _Quality:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> _Quality:
-        text = render(snapshot)
+        text = render(snapshot) + render_models(snapshot)
         compressor = zlib.compressobj(level=1, wbits=_GZIP)
         zipped = compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH)
         return cls(snapshot, text, zipped, compressor)
@@ -146,7 +147,7 @@ class _Quality:
 
 def exported_metrics() -> list[MetricInfo]:
     """Every metric that an exporter can show, in the order of docs/metrics.md."""
-    return [*quality_metrics(), *PipelineMetrics().described()]
+    return [*quality_metrics(), *model_metrics(), *PipelineMetrics().described()]
 
 
 def _not_ready() -> Page:

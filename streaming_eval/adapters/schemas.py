@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from streaming_eval.adapters.experiment_schema import EXPERIMENTS
+
 _INSTANT = pa.timestamp("us", tz="UTC")
 _STRINGS = pa.map_(pa.string(), pa.string())
 _DOUBLES = pa.map_(pa.string(), pa.float64())
@@ -230,6 +232,7 @@ SCHEMAS = MappingProxyType(
         "alerts": ALERTS,
         "baselines": BASELINES,
         "decisions": DECISIONS,
+        "experiments": EXPERIMENTS,
         "evaluation_versions": EVALUATION_VERSIONS,
     }
 )

@@ -18,9 +18,9 @@ from streaming_eval.stats.levels import Floats
 
 _READ = (
     *("sample_id", "model", "scorer", "evaluation_version", "segments", "value", "cluster"),
-    "scored_at",
+    *("status", "scored_at"),
 )
-_SERIES = ["scorer", "evaluation_version"]
+SERIES = ["scorer", "evaluation_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,17 @@ def read_pairs(root: Path, wanted: Wanted) -> list[Pairs]:
     Raises:
         StorageError: there are no scores here.
     """
-    rows = _rows(_table(root, "scores"), wanted)
+    return pairs_of(wanted_rows(root, wanted), wanted)
+
+
+def pairs_of(rows: pa.Table, wanted: Wanted) -> list[Pairs]:
+    """The pairs among rows that `wanted_rows` has read."""
+    rows = rows.filter(pc.equal(rows["status"], "ok"))
     own = _first_of_each(rows.filter(pc.equal(rows["model"], wanted.candidate)))
     others = _first_of_each(rows.filter(pc.is_in(rows["model"], pa.array(wanted.against))))
     pairs = own.join(
-        others.select([*_SERIES, "sample_id", "value_first"]),
-        keys=[*_SERIES, "sample_id"],
+        others.select([*SERIES, "sample_id", "value_first"]),
+        keys=[*SERIES, "sample_id"],
         join_type="inner",
         right_suffix="_other",
     )
@@ -101,11 +106,14 @@ def _table(root: Path, name: str) -> DeltaTable:
     return DeltaTable(str(path))
 
 
-def _rows(table: DeltaTable, wanted: Wanted) -> pa.Table:
-    filters: list[tuple[str, str, object]] = [
-        ("model", "in", [wanted.candidate, *wanted.against]),
-        ("status", "=", "ok"),
-    ]
+def wanted_rows(root: Path, wanted: Wanted) -> pa.Table:
+    """Rows of both models, whatever their status, with all that pairs are made of.
+
+    Raises:
+        StorageError: there are no scores here.
+    """
+    table = _table(root, "scores")
+    filters: list[tuple[str, str, object]] = [("model", "in", [wanted.candidate, *wanted.against])]
     if wanted.scorer is not None:
         filters.append(("scorer", "=", wanted.scorer))
     if wanted.since_ms is not None:
@@ -126,18 +134,18 @@ def _first_of_each(rows: pa.Table) -> pa.Table:
     """A sample's first score by each scorer: it may have come again after a long time."""
     ordered = rows.sort_by([("scored_at", "ascending"), ("sample_id", "ascending")])
     firsts = [(name, "first") for name in ("value", "cluster", "scored_at")]
-    return ordered.group_by([*_SERIES, "sample_id"], use_threads=False).aggregate(firsts)
+    return ordered.group_by([*SERIES, "sample_id"], use_threads=False).aggregate(firsts)
 
 
 def _by_series(pairs: pa.Table) -> Iterator[Pairs]:
     ordered = pairs.sort_by([("scored_at_first", "ascending"), ("sample_id", "ascending")])
-    series = ordered.group_by(_SERIES, use_threads=False).aggregate([])
-    for scorer, version in zip(*(series[name].to_pylist() for name in _SERIES), strict=True):
+    series = ordered.group_by(SERIES, use_threads=False).aggregate([])
+    for scorer, version in zip(*(series[name].to_pylist() for name in SERIES), strict=True):
         named = pc.and_(
             pc.equal(ordered["scorer"], scorer), pc.equal(ordered["evaluation_version"], version)
         )
         mine = ordered.filter(named)
-        mine = mine.take(pa.array(_one_per_cluster(mine["cluster_first"].to_pylist())))
+        mine = mine.take(pa.array(one_per_cluster(mine["cluster_first"].to_pylist())))
         differences = pc.subtract(mine["value_first"], mine["value_first_other"]).to_numpy()
         yield Pairs(
             scorer,
@@ -148,8 +156,8 @@ def _by_series(pairs: pa.Table) -> Iterator[Pairs]:
         )
 
 
-def _one_per_cluster(clusters: Iterable[int | None]) -> list[int]:
-    """Places of the pairs that count: answers to one conversation or prompt are not independent."""
+def one_per_cluster(clusters: Iterable[int | None]) -> list[int]:
+    """Places of what counts: answers to one conversation or prompt are not independent."""
     seen: set[int] = set()
     kept = []
     for place, cluster in enumerate(clusters):

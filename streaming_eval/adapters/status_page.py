@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.alerting.model_evidence import ModelEvidence, by_model
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import (
     CulpritView,
@@ -31,6 +32,7 @@ _SERIES_HEAD = (
     "baseline", "baseline lacks", "evidence", "threshold", "state", "drift", "where", "put down to",
 )  # fmt: skip
 _BROKEN_HEAD = ("model", "segment", "scorer", "against", "evidence", "threshold", "state")
+_MODELS_HEAD = ("model", "scorer", "against", "series", "nearest", "evidence", "threshold")
 _Q = 0.1  # share of healthy series in the list of broken ones, on average at most
 
 
@@ -94,7 +96,24 @@ def _broken(promises: Promises, views: Iterable[EstimateView]) -> str:
         f"watched; e-d-BH at q = {_Q}, horizon {days:.3g} days. "
         "One series alone needs more evidence than for its alarm, ten or more need less.</p>"
         f"{_table(_BROKEN_HEAD, map(_broken_row, worst)) if worst else '<p>None.</p>'}"
+        "<h2>Worse somewhere</h2><p>Models that are worse in any segment, by the evidence of all "
+        "together; within the same budget of false alarms as the alarms of the series.</p>"
+        f"{_models(by_model(alarmed, promises.alarmed_scorers))}"
     )
+
+
+def _models(found: Iterable[ModelEvidence]) -> str:
+    worst = sorted(
+        (each for each in found if each.regressed),
+        key=lambda each: each.log_threshold - each.log_evidence,
+    )
+    return _table(_MODELS_HEAD, map(_model_row, worst)) if worst else "<p>None.</p>"
+
+
+def _model_row(each: ModelEvidence) -> str:
+    words = _cells((each.model, each.scorer, each.against), (f"{each.series:,}",))
+    numbers = (f"{each.log_evidence:.2f}", f"{each.log_threshold:.2f}")
+    return f"<tr>{words}{_cells((each.worst,), numbers)}"
 
 
 def _broken_row(view: EstimateView) -> str:

@@ -12,7 +12,7 @@ from streaming_eval.alerting.baseline import NO_BASELINE, Baseline
 from streaming_eval.alerting.decisions import Decision, fits
 from streaming_eval.alerting.detector import bounds
 from streaming_eval.alerting.drift import DriftPlan
-from streaming_eval.alerting.drift_course import drift_cells, drift_evidence
+from streaming_eval.alerting.drift_course import drift_reading
 from streaming_eval.alerting.monitor import close, expire, observe, wake_at
 from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
 from streaming_eval.alerting.reading import (
@@ -54,8 +54,7 @@ __all__ = [
     "comparable",
     "decide",
     "decide_drift",
-    "drift_cells",
-    "drift_evidence",
+    "drift_reading",
     "evidence",
     "expire",
     "fits",

@@ -21,8 +21,8 @@ from streaming_eval.alerting.baseline import season_of
 from streaming_eval.stats.cells import QuantileCells
 from streaming_eval.stats.conformal import RankAlarm
 from streaming_eval.stats.drift import CellEvidence, OneVsRest
-from streaming_eval.stats.e_detector import LOG_ZERO, averaged, either, log_evidence, step
-from streaming_eval.stats.levels import Counts, Floats, level_values
+from streaming_eval.stats.e_detector import LOG_ZERO, either, log_evidence, step
+from streaming_eval.stats.levels import Counts, level_values
 from streaming_eval.stats.tail_cells import TailCells
 
 _SHOWN = 3  # cells that an alert names
@@ -153,8 +153,8 @@ def moved(drift: Drift, plan: DriftPlan) -> tuple[CellEvidence, ...]:
     """The cells that speak most for a drift, strongest first; none where nothing does."""
     if not drift.version:
         return ()
-    found = _season(drift, 0, plan).explain(np.array(drift.log_m))
-    return tuple(cell for cell in found[:_SHOWN] if cell.log_evidence > 0.0)
+    found = _season(drift, 0, plan).explain(np.array(drift.log_m), _SHOWN)
+    return tuple(cell for cell in found if cell.log_evidence > 0.0)
 
 
 def shares(drift: Drift) -> tuple[float, ...]:
@@ -180,9 +180,13 @@ def _edges(counts: Counts, plan: DriftPlan) -> tuple[float, ...]:
 
 
 def _gathered(counts: Counts, edges: tuple[float, ...]) -> Counts:
-    if not edges:
-        return counts
-    return QuantileCells(edges).gather(level_values(counts.shape[-1]), counts)
+    return counts @ _membership(edges, counts.shape[-1]) if edges else counts
+
+
+@lru_cache(maxsize=8_192)
+def _membership(edges: tuple[float, ...], levels: int) -> Counts:
+    """1 where a level [levels, cells] lies in a cell, else 0."""
+    return QuantileCells(edges).gather(level_values(levels), np.eye(levels, dtype=np.int64))
 
 
 def _season(drift: Drift, start_ms: int, plan: DriftPlan) -> OneVsRest:
@@ -201,12 +205,13 @@ def _bets(baseline: tuple[int, ...], seasons: int, plan: DriftPlan) -> OneVsRest
 def _stepped(drift: Drift, start_ms: int, counts: Sequence[int], plan: DriftPlan) -> Drift:
     cells = _gathered(np.asarray(counts, np.int64), drift.edges)
     increments = _season(drift, start_ms, plan).increments(cells)
-    of_ways: Floats = averaged(*np.moveaxis(increments.reshape(len(drift.page_sums), -1), 1, 0))
-    running = np.array(drift.page_sums) > 0.0
+    of_ways = log_evidence(increments.reshape(len(drift.page_sums), -1))
+    sums = np.array(drift.page_sums)
+    running = sums > 0.0
     return replace(
         drift,
         log_m=tuple(step(np.array(drift.log_m), increments).tolist()),
-        page_sums=tuple(np.maximum(np.array(drift.page_sums) + of_ways, 0.0).tolist()),
+        page_sums=tuple(np.maximum(sums + of_ways, 0.0).tolist()),
         page_began_ms=tuple(np.where(running, drift.page_began_ms, start_ms).tolist()),
         page_n=tuple((np.where(running, drift.page_n, 0) + int(cells.sum())).tolist()),
     )

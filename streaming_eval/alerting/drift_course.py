@@ -37,18 +37,17 @@ def with_drift(state: SeriesState, closed: Sequence[Pane], plan: SeriesPlan) -> 
     return replace(state, drift=replace(after, alarm=opened), transitions=transitions)
 
 
-def drift_evidence(state: SeriesState, plan: SeriesPlan) -> float:
-    """Log evidence of a drift, now; -700 stands for none."""
-    return drifts.evidence(_now(state, plan))
-
-
-def drift_cells(state: SeriesState, plan: SeriesPlan) -> tuple[CellEvidence, ...]:
-    """The cells that speak most for a drift, strongest first."""
-    return () if plan.drift is None else drifts.moved(_now(state, plan), plan.drift)
+def drift_reading(state: SeriesState, plan: SeriesPlan) -> tuple[float, tuple[CellEvidence, ...]]:
+    """Log evidence of a drift, now, -700 for none; and the cells that say so, strongest first."""
+    now = _now(state, plan)
+    cells = () if plan.drift is None else drifts.moved(now, plan.drift)
+    return drifts.evidence(now), cells
 
 
 def levels(counts: Sequence[int], plan: SeriesPlan) -> tuple[int, ...]:
     """Counts per level, whatever they weigh: a drift is one of what was scored."""
+    if len(plan.grid.shares) == 1:
+        return tuple(counts)
     by_share = np.reshape(counts, (len(plan.grid.shares), plan.grid.levels))
     return tuple(by_share.sum(axis=0).tolist())
 

@@ -12,6 +12,7 @@ from streaming_eval.cli.cache import cache_app
 from streaming_eval.cli.centroids import centroids_app
 from streaming_eval.cli.checks import doctor, validate
 from streaming_eval.cli.compare import compare
+from streaming_eval.cli.experiment import experiment_app
 from streaming_eval.cli.guard import guarded, start_logging
 from streaming_eval.cli.jobs import demo, run
 from streaming_eval.cli.options import VerboseOption
@@ -50,6 +51,7 @@ app.add_typer(alerts_app, name="alerts")
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(cache_app, name="cache")
 app.add_typer(centroids_app, name="centroids")
+app.add_typer(experiment_app, name="experiment")
 app.add_typer(schema_app, name="schema")
 
 

@@ -55,12 +55,12 @@ def compare(  # noqa: PLR0913 - one parameter per argument and option
 
     Reads the table of scores, while a job runs or after. Exit 1 when it is worse by any scorer.
     """
-    chosen, since_ms = _segment(segment), _since_ms(since)
+    chosen, since_ms = segment_pair(segment), _since_ms(since)
     settings = settings_from(config, changes, strict=False)
     from streaming_eval.adapters.score_pairs import Wanted
     from streaming_eval.results.comparing import Verdict, compare_models
 
-    wanted = Wanted(candidate, _models(against, settings), scorer, chosen, since_ms)
+    wanted = Wanted(candidate, named_models(against, settings), scorer, chosen, since_ms)
     monitor = settings.monitor
     with busy("Reading the scores ..."):
         found = compare_models(
@@ -81,11 +81,13 @@ def compare(  # noqa: PLR0913 - one parameter per argument and option
         raise typer.Exit(EXIT_FAILURE)
 
 
-def _models(against: str, settings: Settings) -> tuple[str, ...]:
+def named_models(against: str, settings: Settings) -> tuple[str, ...]:
+    """The models that AGAINST stands for."""
     return tuple(settings.production_models) if against == _PRODUCTION else (against,)
 
 
-def _segment(text: str | None) -> tuple[str, str] | None:
+def segment_pair(text: str | None) -> tuple[str, str] | None:
+    """Name and value of --segment; None for all samples."""
     if text is None:
         return None
     name, equals, value = text.partition("=")
@@ -122,6 +124,9 @@ def _say(found: Sequence[ScorerVerdict], candidate: str, against: str, alpha: fl
     )
     head = ("verdict", "scorer", "pairs", "effect", "interval", "p worse", "p better")
     say_table(head, [_row(each) for each in found], [_STYLES[each.verdict] for each in found])
+    for each in found:
+        if each.lone.p <= alpha:
+            say(_lone(each, candidate, against))
     if means := [_mean_row(each) for each in found if each.comparison.mean]:
         say("\nMeans, which add up where medians do not. Nearly right at any time, for many pairs.")
         say_table(("scorer", "mean difference", "interval", "note"), means)
@@ -132,6 +137,16 @@ def _say(found: Sequence[ScorerVerdict], candidate: str, against: str, alpha: fl
     say_table(
         ("scorer", "test", "p", "effect size", "bootstrap BCa of the mean"),
         [_one_look_row(each) for each in found],
+    )
+
+
+def _lone(each: ScorerVerdict, candidate: str, against: str) -> str:
+    """That the pairs are no fair sample."""
+    lone = each.lone
+    return (
+        f"\nBy {each.scorer}, {lone.other:,} samples lack a score of {candidate} alone, and "
+        f"{lone.candidate:,} one of {against} alone: not by chance (p {_p(lone.p)}). What is "
+        "missing may be harder, or easier, than the pairs."
     )
 
 
@@ -205,6 +220,7 @@ def _as_json(each: ScorerVerdict) -> dict[str, object]:
             "worse": asdict(found.worse) | {"p": found.worse.p, "p_all_scorers": each.p_worse},
             "better": asdict(found.better) | {"p": found.better.p, "p_all_scorers": each.p_better},
         },
+        "lone": asdict(each.lone) | {"log_evidence": each.lone.log_evidence, "p": each.lone.p},
         "one_look": {"valid": VALID, **asdict(found.one_look), "bootstrap": bootstrap},
     }
     return {name: _finite(value) for name, value in record.items()}

@@ -1,4 +1,4 @@
-"""What `simulate` was asked for, before anything is looked up."""
+"""Words that options take, and what `simulate` was asked for before anything is looked up."""
 
 from __future__ import annotations
 
@@ -36,3 +36,10 @@ class Wishes:
     weeks: int
     streams: int
     seed: int
+
+
+class Shown(StrEnum):
+    """What an experiment is to show of its candidate."""
+
+    WORSE = "worse"
+    BETTER = "better"

@@ -6,27 +6,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from streaming_eval.alerting import DriftPlan, decide, decide_drift
 from streaming_eval.alerting.detector import constant
 from streaming_eval.pipeline.drift_words import cells_in_words
 from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
+from streaming_eval.pipeline.intervals import Intervals
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.quantiles import quantiles
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.difference import independent_difference
 from streaming_eval.stats.e_detector import LOG_ZERO
 from streaming_eval.stats.grid import Grid
 from streaming_eval.stats.interval import Interval
-from streaming_eval.stats.levels import MOST_LEVELS, Scale
-from streaming_eval.stats.mixture_bet import MixtureBet
-from streaming_eval.stats.mixture_limits import coarsened
+from streaming_eval.stats.levels import Scale
+from streaming_eval.stats.running_mean import Prediction
 
 NOTHING_KNOWN = Interval(0.0, 1.0)
-# What a paired difference is likely to look like on [0, 1] before any is seen.
-_PAIRED_MEAN, _PAIRED_VARIANCE = 0.5, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,38 +67,19 @@ def estimates(
     return [
         estimate
         for (grid, paired), group in groups.items()
-        for estimate in _group(group, grid, _Bets(intervals, grid, paired), plan)
+        for estimate in _group(
+            group, Intervals(intervals.expected_n, grid, paired), intervals.alpha, plan
+        )
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Bets:
-    """Makes the intervals of one kind of series."""
-
-    plan: IntervalPlan
-    grid: Grid
-    paired: bool
-
-    def intervals(self, counts: Sequence[Sequence[int]], alpha: float) -> list[Interval]:
-        if not counts:
-            return []
-        bet = MixtureBet(alpha, self.plan.expected_n)
-        if self.paired:
-            bet = replace(bet, mean_guess=_PAIRED_MEAN, variance_guess=_PAIRED_VARIANCE)
-        n_at, grid = np.array(counts, np.float64), self.grid
-        if grid.levels > MOST_LEVELS:  # twice the time, and no interval that anybody could tell
-            coarse = Grid((grid.levels + 1) // 2, grid.shares)
-            n_at, grid = coarsened(n_at, grid, coarse), coarse
-        bounds = bet.intervals(n_at, grid)
-        return [Interval(float(low), float(high)) for low, high in zip(*bounds, strict=True)]
-
-
-def _group(rows: Sequence[WindowRow], grid: Grid, bets: _Bets, plan: MonitorPlan) -> list[Estimate]:
-    alpha = bets.plan.alpha
+def _group(
+    rows: Sequence[WindowRow], make: Intervals, alpha: float, plan: MonitorPlan
+) -> list[Estimate]:
     counts = [row.scores.counts for row in rows]
-    means = grid.mean(counts)
-    shown, halved = bets.intervals(counts, alpha), bets.intervals(counts, alpha / 2)
-    known = _comparators(rows, grid, bets)
+    means, expected = make.grid.mean(counts), [_expected(row, make) for row in rows]
+    shown, halved = (make.of(counts, expected, part) for part in (alpha, alpha / 2))
+    known = _comparators(rows, make, alpha / 2)
     since = {
         row.report.series_key: interval
         for row, interval in zip(rows, shown, strict=True)
@@ -117,17 +95,24 @@ def _group(rows: Sequence[WindowRow], grid: Grid, bets: _Bets, plan: MonitorPlan
             zip(rows, means.tolist(), shown, halved, strict=True)
         )
     ]
-    of_rows = quantiles(rows, plan, alpha, bets.plan.expected_n)
+    of_rows = quantiles(rows, plan, alpha, make.expected_n)
     return [replace(e, quantiles=of_row) for e, of_row in zip(found, of_rows, strict=True)]
 
 
-def _comparators(rows: Sequence[WindowRow], grid: Grid, bets: _Bets) -> list[_Known | None]:
+def _expected(row: WindowRow, make: Intervals) -> Prediction | None:
+    """What scores since a baseline were likely to be; None for a window."""
+    if row.window != SINCE_BASELINE:
+        return None
+    return make.expectation(row.comparator, constant(row.report.baseline, row.plan))
+
+
+def _comparators(rows: Sequence[WindowRow], make: Intervals, alpha: float) -> list[_Known | None]:
     """What each row is compared with; None where there is nothing yet. Each is computed once."""
     wanted = {row.comparator: None for row in rows}
     wanted.pop((), None)
     distinct = [counts for counts in wanted if any(counts)]
-    bounds = bets.intervals(distinct, bets.plan.alpha / 2)
-    means = grid.mean(distinct).tolist() if distinct else []
+    bounds = make.of(distinct, [None] * len(distinct), alpha)
+    means = make.grid.mean(distinct).tolist() if distinct else []
     counted = {
         counts: _Known(average, interval)
         for counts, average, interval in zip(distinct, means, bounds, strict=True)
@@ -178,7 +163,8 @@ def _shown(key: SeriesKey, plan: MonitorPlan) -> _Shown:
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
     report, series, scale = row.report, row.plan, shown.scale
     known = None if shown.categories else window.baseline
-    lower, upper = sorted(scale.raw([window.interval.lower, window.interval.upper]).tolist())
+    own_interval = _raw(window.interval, scale)
+    lower, upper = own_interval.lower, own_interval.upper
     own = float(scale.raw(window.mean)) if row.scores.n and not shown.categories else None
     effect: tuple[float | None, float | None, float | None] = (None, None, None)
     if row.key.against and own is not None:
@@ -237,8 +223,11 @@ def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> Drift
 
 def _effect(window: _Window, baseline: _Known, scale: Scale) -> tuple[float, float, float]:
     """Change against the baseline on the own scale: each side's interval at half the error."""
-    now = scale.raw([window.mean, window.halved.lower, window.halved.upper])
-    then = scale.raw([baseline.mean, baseline.interval.upper, baseline.interval.lower])
-    change, *bounds = (now - then).tolist()
-    low, high = sorted(bounds)
-    return change, low, high
+    change = float(scale.raw(window.mean) - scale.raw(baseline.mean))
+    limits = independent_difference(_raw(window.halved, scale), _raw(baseline.interval, scale))
+    return change, limits.lower, limits.upper
+
+
+def _raw(interval: Interval, scale: Scale) -> Interval:
+    """The interval on the own scale, where 1 may be the lower end."""
+    return Interval(*sorted(scale.raw([interval.lower, interval.upper]).tolist()))

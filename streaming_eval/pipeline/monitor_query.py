@@ -20,6 +20,7 @@ from streaming_eval.pipeline.decision_stream import (
 )
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import READ, pane_counts
+from streaming_eval.pipeline.series_bucket import bucket_column
 from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_processor import REPORT, SeriesProcessor
 
@@ -51,13 +52,22 @@ def _counts(batches: Iterable[pa.RecordBatch], layout: SeriesLayout) -> Iterator
 def reports(rows: DataFrame, plan: MonitorPlan) -> DataFrame:
     """Counts and decisions in, one report per series and batch out; starts nothing.
 
+    Spark's key is a bucket of series, not a series: see `series_bucket`.
+
     The watermark column is dropped before the stateful step: Spark would silently discard late
     rows, where the step counts them.
     """
     marked = rows.withWatermark("newest", f"{plan.allowed_lateness_ms} milliseconds")
     return (
-        marked.select("series_key", "pane_ms", "levels", "counts", DECISION.column)
-        .groupBy("series_key")
+        marked.select(
+            bucket_column("series_key").alias("bucket"),
+            "series_key",
+            "pane_ms",
+            "levels",
+            "counts",
+            DECISION.column,
+        )
+        .groupBy("bucket")
         .transformWithState(
             statefulProcessor=SeriesProcessor(plan),
             outputStructType=REPORT.schema,

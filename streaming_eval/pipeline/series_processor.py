@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyspark.sql import Row
@@ -13,6 +14,7 @@ from pyspark.sql.streaming.stateful_processor import (
     TimerValues,
     ValueState,
 )
+from pyspark.sql.types import StringType, StructField, StructType
 
 from streaming_eval.alerting import Decision, Pane, SeriesState, expire, fits, observe, wake_at
 from streaming_eval.alerting.plan import SeriesPlan
@@ -20,6 +22,7 @@ from streaming_eval.pipeline.codec import Codec
 from streaming_eval.pipeline.decision_stream import DECISION
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import MISSING
+from streaming_eval.pipeline.series_bucket import BUCKETS, StoredSeries, bucket_text, read_bucket
 from streaming_eval.pipeline.series_report import SeriesReport, report
 from streaming_eval.pipeline.worker_life import worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
@@ -27,20 +30,23 @@ from streaming_eval.records import SeriesKey
 
 STATE: Codec[SeriesState] = Codec(SeriesState, "state")
 REPORT: Codec[SeriesReport] = Codec(SeriesReport, "report")
-# The layout's version is in the state's name: another layout is another state, never misread.
-STATE_NAME = f"series_v{SeriesState().version}"
+LAYOUT = f"{SeriesState().version} in {BUCKETS} buckets"
+# The layout is in the state's name: another layout is another state, never misread.
+STATE_NAME = f"series_v{SeriesState().version}_of_{BUCKETS}"
+_BUCKET = StructType([StructField("series", StringType(), nullable=False)])
 
 
 @dataclass(slots=True)
 class _Batch:
     """What one batch brings of one series."""
 
+    plan: SeriesPlan
     panes: dict[int, Pane] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
 
 
 class SeriesProcessor(StatefulProcessor):
-    """One series key's monitor.
+    """The monitors of one bucket of series.
 
     Args:
         plan: how every series is watched.
@@ -48,52 +54,91 @@ class SeriesProcessor(StatefulProcessor):
 
     def __init__(self, plan: MonitorPlan) -> None:
         self._plan = plan
+        self._plans: dict[str, SeriesPlan | None] = {}
 
     def init(self, handle: StatefulProcessorHandle) -> None:
         spare_the_collector()
         worker_life(self._plan.worker_silence_s)
         self._handle = handle
-        self._state: ValueState = handle.getValueState(STATE_NAME, STATE.schema)
+        self._state: ValueState = handle.getValueState(STATE_NAME, _BUCKET)
 
     # The Row API passes rows, never the data frames that the signature also allows.
     def handleInputRows(  # type: ignore[override]
-        self, key: tuple[str, ...], rows: Iterator[Row], timerValues: TimerValues
+        self, key: tuple[int, ...], rows: Iterator[Row], timerValues: TimerValues
     ) -> Iterator[Row]:
-        series = SeriesKey.parse(key[0])
-        if not self._plan.watches(series):
-            return iter(())
-        return self._advance(key[0], _batch(rows, self._plan.series(series)), timerValues)
+        by_series: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_series[row.series_key].append(row)
+        batches = {
+            key: _batch(of_series, plan)
+            for key, of_series in by_series.items()
+            if (plan := self._watched(key)) is not None
+        }
+        return self._advance(self._stored(), batches, timerValues)
 
     def handleExpiredTimer(
-        self, key: tuple[str, ...], timerValues: TimerValues, expiredTimerInfo: ExpiredTimerInfo
+        self, key: tuple[int, ...], timerValues: TimerValues, expiredTimerInfo: ExpiredTimerInfo
     ) -> Iterator[Row]:
-        if not self._plan.watches(SeriesKey.parse(key[0])):
-            return iter(())
-        return self._advance(key[0], _Batch(), timerValues)
+        stored, now_ms = self._stored(), timerValues.getCurrentWatermarkInMs()
+        due = {
+            key: _Batch(plan)
+            for key, series in stored.items()
+            if min(series.wake_ms, default=now_ms + 1) <= now_ms
+            and (plan := self._watched(key)) is not None
+        }
+        return self._advance(stored, due, timerValues)
 
-    def _advance(self, key: str, batch: _Batch, timers: TimerValues) -> Iterator[Row]:
-        plan = self._plan.series(SeriesKey.parse(key))
-        stored = self._state.get()
-        before = SeriesState() if stored is None else STATE.unpack(stored)
+    def _watched(self, key: str) -> SeriesPlan | None:
+        """How a series is watched; None where it no longer is."""
+        if key not in self._plans:
+            series = SeriesKey.parse(key)
+            self._plans[key] = self._plan.series(series) if self._plan.watches(series) else None
+        return self._plans[key]
+
+    def _stored(self) -> dict[str, StoredSeries]:
+        value = self._state.get()
+        return {} if value is None else read_bucket(value[0])
+
+    def _advance(
+        self, stored: dict[str, StoredSeries], batches: Mapping[str, _Batch], timers: TimerValues
+    ) -> Iterator[Row]:
+        """Stores the bucket whose series have taken in their batches, and reports on those."""
+        if not batches:
+            return iter(())
+        told = []
+        wanted = _wakes(stored)
+        for key, batch in batches.items():
+            stored[key], said = self._taken(key, stored.get(key), batch, timers)
+            told.append(Row(**{REPORT.column: REPORT.pack(said)[0]}))
+        self._state.update((bucket_text(stored),))
+        for time_ms in sorted(_wakes(stored) - wanted):
+            self._handle.registerTimer(time_ms)
+        return iter(told)
+
+    def _taken(
+        self, key: str, stored: StoredSeries | None, batch: _Batch, timers: TimerValues
+    ) -> tuple[StoredSeries, SeriesReport]:
+        plan = batch.plan
+        before = SeriesState() if stored is None else STATE.unpack((stored.state,))
         watermark_ms = timers.getCurrentWatermarkInMs()
         fit = [decision for decision in batch.decisions if _fits(decision, plan)]
         counted = observe(before, batch.panes.values(), watermark_ms, plan, fit)
         after, closed = expire(counted, watermark_ms, plan)
-        packed = STATE.pack(after)
-        self._state.update(packed)
-        for time_ms in sorted(wake_at(after, plan) - wake_at(before, plan)):
-            self._handle.registerTimer(time_ms)
+        (packed,) = STATE.pack(after)
         said = replace(
             report(key, before, after, closed, plan),
-            state_bytes=len(packed[0].encode()),
+            state_bytes=len(packed.encode()),
             decisions_unfit=len(batch.decisions) - len(fit),
         )
-        (text,) = REPORT.pack(said)
-        yield Row(**{REPORT.column: text})
+        return StoredSeries(frozenset(wake_at(after, plan)), packed), said
+
+
+def _wakes(stored: Mapping[str, StoredSeries]) -> set[int]:
+    return {time_ms for series in stored.values() for time_ms in series.wake_ms}
 
 
 def _batch(rows: Iterable[Row], plan: SeriesPlan) -> _Batch:
-    batch = _Batch()
+    batch = _Batch(plan)
     for row in rows:
         if row.decision is not None:
             batch.decisions.append(DECISION.unpack((row.decision,)))

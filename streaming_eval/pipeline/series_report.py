@@ -13,8 +13,7 @@ from streaming_eval.alerting import (
     SeriesState,
     Transition,
     baseline_missing,
-    drift_cells,
-    drift_evidence,
+    drift_reading,
     evidence,
     pinned,
     since_baseline,
@@ -130,9 +129,9 @@ def report(
 def _drift_report(state: SeriesState, plan: SeriesPlan) -> DriftReport | None:
     if not state.drift.version:
         return None
-    drift, cells = state.drift, drift_cells(state, plan)
-    said = drift_evidence(state, plan)
-    return DriftReport(said, drift.alarm, drift.edges, cells, shares(drift))
+    evidence_now, cells = drift_reading(state, plan)
+    drift = state.drift
+    return DriftReport(evidence_now, drift.alarm, drift.edges, cells, shares(drift))
 
 
 def one_per_series(reports: Iterable[SeriesReport]) -> list[SeriesReport]:

@@ -26,7 +26,6 @@ from streaming_eval.adapters.kafka import (
 from streaming_eval.adapters.kafka_java import java_security
 from streaming_eval.adapters.pending_records import PendingRecords
 from streaming_eval.adapters.quota_wire import QuotaAddress
-from streaming_eval.alerting import SeriesState
 from streaming_eval.errors import SettingsError
 from streaming_eval.pipeline import monitor_query, score_query
 from streaming_eval.pipeline.batch_plan import sink_limits
@@ -49,6 +48,7 @@ from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.pipeline.score_sink import ScoredBatch, ScoreOutlets, ScoreSink
 from streaming_eval.pipeline.score_wiring import score_sink
 from streaming_eval.pipeline.series_counts import series_limit
+from streaming_eval.pipeline.series_processor import LAYOUT
 from streaming_eval.pipeline.worker import ScorePlan
 from streaming_eval.pipeline.worker_plan import freshness, runtime_plan, score_plan
 from streaming_eval.settings import Settings, duration_text
@@ -228,7 +228,7 @@ class Job:
             "monitor.window": duration_text(monitor.window),
             "monitor.label_maturity": duration_text(monitor.label_maturity),
             "monitor.max_weight": f"{monitor.max_weight:g}",
-            "layout of the state": str(SeriesState().version),
+            "layout of the state": LAYOUT,
         }
 
     def _check_topics(self) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from streaming_eval.adapters import score_pairs
+from streaming_eval.adapters.lone_scores import Lone, lone_scores
 from streaming_eval.adapters.score_pairs import Pairs, Wanted
 from streaming_eval.errors import SettingsError, StorageError
 from streaming_eval.pipeline.sample_hash import hash_ids
@@ -36,6 +37,7 @@ class ScorerVerdict:
         comparison: by this scorer alone.
         p_worse: always-valid p-value of "not worse", adjusted for all scorers of the report.
         p_better: likewise of "not better".
+        lone: scores that make no pair, as the other model's failed.
     """
 
     scorer: str
@@ -43,6 +45,7 @@ class ScorerVerdict:
     comparison: Comparison
     p_worse: float
     p_better: float
+    lone: Lone
     verdict: Verdict
 
 
@@ -65,7 +68,8 @@ def compare_models(
         StorageError: there are no scores, or none of both models on the same samples.
     """
     _check_models(score_pairs.models_with_scores(root), root, wanted)
-    pairs = _newest_versions(score_pairs.read_pairs(root, wanted))
+    rows = score_pairs.wanted_rows(root, wanted)
+    pairs = _newest_versions(score_pairs.pairs_of(rows, wanted))
     if not pairs:
         raise StorageError(
             f"no sample has scores of both {wanted.candidate} and {' or '.join(wanted.against)} "
@@ -73,7 +77,7 @@ def compare_models(
         )
     scorers = score_pairs.definitions(root)
     found = [_compare(each, scorers, alpha, expected_n) for each in pairs]
-    return _verdicts(pairs, found, alpha)
+    return _verdicts(pairs, found, lone_scores(rows, wanted), alpha)
 
 
 def _check_models(known: Sequence[str], root: Path, wanted: Wanted) -> None:
@@ -117,7 +121,10 @@ def _kind(scorer: Mapping[str, object]) -> ScoreKind:
 
 
 def _verdicts(
-    pairs: Sequence[Pairs], found: Sequence[Comparison], alpha: float
+    pairs: Sequence[Pairs],
+    found: Sequence[Comparison],
+    lone: Mapping[tuple[str, str], Lone],
+    alpha: float,
 ) -> list[ScorerVerdict]:
     worse = holm([comparison.worse.p for comparison in found])
     better = holm([comparison.better.p for comparison in found])
@@ -128,6 +135,7 @@ def _verdicts(
             comparison=comparison,
             p_worse=float(p_worse),
             p_better=float(p_better),
+            lone=lone.get((each.scorer, each.evaluation_version), Lone(0, 0)),
             verdict=_verdict(float(p_worse), float(p_better), alpha),
         )
         for each, comparison, p_worse, p_better in zip(pairs, found, worse, better, strict=True)

@@ -13,8 +13,10 @@ from streaming_eval.alerting.detector import null_mean
 from streaming_eval.simulation.scenario import DAY_MS, HOUR_MS, WEEK_MS, Scenario
 from streaming_eval.simulation.shares import tilted
 from streaming_eval.simulation.watching import NEVER, Watch, run
+from streaming_eval.stats.bounded import bounded_intervals
 from streaming_eval.stats.levels import Counts, Floats
 from streaming_eval.stats.mixture_bet import MixtureBet
+from streaming_eval.stats.running_mean import Prediction, running_intervals
 
 MONTH_MS = 30 * DAY_MS
 _WIDTHS_AT_H = (1, 24, 168)
@@ -165,26 +167,32 @@ def _quantile(values: Floats, q: float) -> float | None:
 
 def _width(scenario: Scenario, hours: float) -> Width:
     n = scenario.samples_per_hour * hours
-    return Width(hours, n, float(_half_widths(scenario, np.array([n]))[0]))
-
-
-def _half_widths(scenario: Scenario, n: Floats) -> Floats:
-    """Of the intervals of `n` scores that fall exactly as expected."""
     bet = MixtureBet(scenario.alpha, scenario.expected_n)
-    lower, upper = bet.intervals(np.multiply.outer(n, np.asarray(scenario.shares)))
-    return (upper - lower) / 2
+    lower, upper = bounded_intervals([n * np.asarray(scenario.shares)], bet)
+    return Width(hours, n, float(upper[0] - lower[0]) / 2)
 
 
 def _sufficient_n(scenario: Scenario) -> float | None:
-    """Scores at which the interval first reaches no further than the smallest effect."""
+    """Scores at which the interval since the baseline reaches no further than the effect."""
     low, high = 1.0, _MOST_N
-    if _half_widths(scenario, np.array([high]))[0] > scenario.plan.smallest_effect:
+    if not _suffices(scenario, high):
         return None
     while high - low > 1.0:
         middle = float(np.sqrt(low * high)) if high > 2 * low else (low + high) / 2
-        narrow = _half_widths(scenario, np.array([middle]))[0] <= scenario.plan.smallest_effect
-        low, high = (low, middle) if narrow else (middle, high)
+        low, high = (low, middle) if _suffices(scenario, middle) else (middle, high)
     return float(np.ceil(high))
+
+
+def _suffices(scenario: Scenario, n: float) -> bool:
+    """Whether `n` scores that fall exactly as expected are enough for a verdict."""
+    plan, shares = scenario.plan, np.asarray(scenario.shares)
+    expected = (
+        Prediction.of_constant(plan.baseline_constant)
+        if plan.baseline_constant is not None
+        else Prediction.of((plan.baseline_samples or 0) * shares)
+    )
+    lower, upper = running_intervals([n * shares], [expected], scenario.alpha, scenario.expected_n)
+    return bool(upper[0] - lower[0] <= 2 * plan.smallest_effect)
 
 
 def _hours_until(n: float | None, baseline_hours: float, scenario: Scenario) -> float | None:

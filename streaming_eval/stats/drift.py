@@ -107,18 +107,19 @@ class OneVsRest:
         log_growth: Floats = n_in[..., None, None] * inside + n_out[..., None, None] * outside
         return log_growth.reshape(*n_in.shape[:-1], self.bets)
 
-    def explain(self, log_m: Floats) -> tuple[CellEvidence, ...]:
+    def explain(self, log_m: Floats, most: int | None = None) -> tuple[CellEvidence, ...]:
         """Which cells moved, and which way: the stronger direction of each, strongest first.
 
         Args:
             log_m: log M of every bet [12 K].
+            most: cells at most; all where None.
         """
         by_way = log_evidence(log_m.reshape(len(self.lower), 2, len(_SHIFTS)))
-        of_cells = [
-            CellEvidence(cell, bool(up >= down), float(max(up, down)))
-            for cell, (up, down) in enumerate(by_way)
-        ]
-        return tuple(sorted(of_cells, key=lambda c: -c.log_evidence))
+        stronger = by_way.max(axis=1)
+        return tuple(
+            CellEvidence(cell, bool(by_way[cell, 0] >= by_way[cell, 1]), float(stronger[cell]))
+            for cell in np.argsort(-stronger, kind="stable")[:most].tolist()
+        )
 
 
 @lru_cache(maxsize=1_024)

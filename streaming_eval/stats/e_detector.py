@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import log
 
 import numpy as np
@@ -139,7 +139,7 @@ def averaged(*log_evidences: ArrayLike) -> Floats:
     >>> round(float(np.exp(averaged(np.log(1.0), np.log(3.0)))), 9)
     2.0
     """
-    total: Floats = np.logaddexp.reduce(np.stack(np.broadcast_arrays(*log_evidences)), axis=0)
+    total: Floats = reduce(np.logaddexp, map(np.asarray, log_evidences))
     return total - log(len(log_evidences))
 
 
@@ -152,7 +152,7 @@ def either(*log_evidences: ArrayLike) -> Floats:
     >>> round(float(np.exp(either(np.log(1.0), np.log(3.0)))), 9)
     1.5
     """
-    largest: Floats = np.max(np.stack(np.broadcast_arrays(*log_evidences)), axis=0)
+    largest: Floats = reduce(np.maximum, map(np.asarray, log_evidences))
     return largest - log(len(log_evidences))
 
 

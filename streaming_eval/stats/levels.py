@@ -6,6 +6,7 @@ Counts add, so they do not depend on the order of arrival, the cut into batches 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -104,9 +105,12 @@ class Scale:
         return Scale(-self.span, self.span, self.higher_is_better, levels)
 
 
+@cache
 def level_values(levels: int) -> Floats:
-    """What each level is worth on [0, 1]."""
-    return np.linspace(0.0, 1.0, levels)
+    """What each level is worth on [0, 1]; not to be written to."""
+    values = np.linspace(0.0, 1.0, levels)
+    values.flags.writeable = False
+    return values
 
 
 def uniforms(hashes: NDArray[np.int64] | NDArray[np.uint64]) -> Floats:

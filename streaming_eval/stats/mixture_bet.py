@@ -136,5 +136,5 @@ def _table(counts: ArrayLike, grid: Grid | None) -> tuple[Floats, Grid]:
 
 def _turned(counts: Floats, grid: Grid) -> Floats:
     """Counts seen from the other end: the best level is the worst, weights stay as they are."""
-    by_share = counts.reshape(-1, len(grid.shares), grid.levels)
-    return by_share[:, :, ::-1].reshape(len(counts), -1)
+    by_share = counts.reshape(len(counts), len(grid.shares), grid.levels)
+    return by_share[:, :, ::-1].reshape(counts.shape)

@@ -11,7 +11,7 @@ from math import log
 import numpy as np
 
 from streaming_eval.stats.grid import Grid
-from streaming_eval.stats.levels import Floats
+from streaming_eval.stats.levels import Counts, Floats
 
 BETS = np.exp(np.linspace(log(3e-4), log(0.95), 20))  # shares of the wealth that may be staked
 _MOST_STEPS = 60
@@ -124,7 +124,7 @@ def _first_guess(counts: Floats, grid: Grid, log_prior: Floats, goal: float) -> 
     return guess
 
 
-def coarsened(counts: Floats, grid: Grid, coarse: Grid) -> Floats:
+def coarsened(counts: Floats | Counts, grid: Grid, coarse: Grid) -> Floats:
     """Counts [k, cells] of a coarser grid with the same mean, of which every second, say, is left.
 
     Limits made of them are never narrower than those of the finer grid: see `_first_guess`. Exact,

@@ -61,7 +61,7 @@ def test_a_paired_series_shows_the_sign_of_its_effect() -> None:
 
 def broken(page: str) -> list[str]:
     """First cells of the list of what is broken now."""
-    listed = page.split("<h2>Broken now</h2>")[1].split("<h2>Series</h2>")[0]
+    listed = page.split("<h2>Broken now</h2>")[1].split("<h2>")[0]
     return [row[0] for row in _Rows(listed).rows if row]
 
 
@@ -110,3 +110,16 @@ def test_markup_in_a_name_stays_text() -> None:
 
 def test_before_the_first_snapshot_it_says_so() -> None:
     assert "not ready" in page(None)
+
+
+def test_a_model_is_listed_when_its_segments_together_say_so_and_none_does_alone() -> None:
+    keys = [SeriesKey("m", f"tier={n}", "contains", "v") for n in range(4)]
+    near = [view(key, log_evidence=11.0, log_threshold=12.0) for key in keys]
+    calm = view(SeriesKey("n", "__all__", "contains", "v"), log_evidence=11.0, log_threshold=12.0)
+    shown = page(Snapshot(PROMISES, (*near, calm)))
+    listed = shown.split("<h2>Worse somewhere</h2>")[1].split("<h2>")[0]
+    assert [row for row in _Rows(listed).rows if row] == [
+        ["m", "contains", "", "4", "tier=0", "11.00", "10.61"]
+    ]
+    alone = page(Snapshot(PROMISES, (near[0], calm)))
+    assert "None." in alone.split("<h2>Worse somewhere</h2>")[1].split("<h2>")[0]

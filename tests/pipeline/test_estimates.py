@@ -15,9 +15,11 @@ from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.series_report import SlidingWindow
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import SeriesKey
+from streaming_eval.stats.beta_binomial import BetaBinomial
 from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import mean
 from streaming_eval.stats.mixture_bet import MixtureBet
+from streaming_eval.stats.running_mean import Prediction, running_intervals
 from tests.pipeline.fleet import CAP_MS, key, plan
 from tests.pipeline.reports import report
 
@@ -46,12 +48,42 @@ def raw(estimate: Estimate, interval: Interval) -> list[float]:
     return sorted(scale.raw([interval.lower, interval.upper]).tolist())
 
 
+def test_the_interval_of_grades_is_the_mixture_bet_s_on_the_same_counts() -> None:
+    window, _ = one(JUDGE, (5, 10, 85))
+    interval = MixtureBet(0.05, 1_000).interval((5, 10, 85))
+    assert [window.lower, window.upper] == raw(window, interval)
+
+
 @pytest.mark.parametrize("counts", [(3, 7), (0, 1), (500, 4_500)])
-def test_the_interval_is_the_mixture_bet_s_on_the_same_counts(counts: Sequence[int]) -> None:
+def test_a_pass_rate_s_interval_is_the_beta_binomial_s(counts: Sequence[int]) -> None:
     window, _ = one(CONTAINS, counts)
-    interval = MixtureBet(0.05, 1_000).interval(counts)
+    interval = BetaBinomial(0.05, 1_000).interval(counts)
     assert (window.lower, window.upper) == (interval.lower, interval.upper)
     assert (window.n, window.alpha) == (sum(counts), 0.05)
+
+
+def test_since_the_baseline_it_is_one_for_a_mean_that_moves_predicted_by_the_baseline() -> None:
+    counts, baseline = (300, 4_700), (10, 190)
+    window, since = one(CONTAINS, counts, since=counts, baseline=baseline, pinned=True)
+    known = [Prediction.of(baseline)]
+    (lower,), (upper,) = running_intervals([counts], known, 0.05, 1_000)
+    assert (since.lower, since.upper) == (lower, upper)
+    assert (window.lower, window.upper) != (since.lower, since.upper)
+    (low,), (high,) = running_intervals([counts], known, 0.025, 1_000)
+    then = BetaBinomial(0.025, 1_000).interval(baseline)
+    assert (since.effect_lower, since.effect_upper) == (low - then.upper, high - then.lower)
+
+
+def test_evidence_and_alarms_do_not_look_at_the_interval() -> None:
+    """The same counts, expected rightly and wrongly: another width, no other decision."""
+    counts, told = (30, 270), {"log_evidence": 3.0, "pinned": True}
+    rows = [
+        one(CONTAINS, (1, 2), since=counts, baseline=b, **told)[1] for b in ((10, 90), (90, 10))
+    ]
+    assert rows[0].upper - rows[0].lower < rows[1].upper - rows[1].lower
+    assert {(row.log_evidence, row.log_threshold) for row in rows} == {
+        (3.0, PLAN.series(CONTAINS).log_threshold)
+    }
 
 
 def test_a_pair_s_interval_expects_no_difference_and_lies_on_the_scale_of_differences() -> None:
@@ -125,7 +157,7 @@ def test_the_effect_is_the_change_of_the_mean_on_the_scorer_s_own_scale(
 
 def test_an_effect_spends_half_its_error_on_each_side_of_the_comparison() -> None:
     window, _ = one(CONTAINS, (30, 70), baseline=(10, 190), pinned=True)
-    half = MixtureBet(0.025, 1_000)
+    half = BetaBinomial(0.025, 1_000)
     now, then = half.interval((30, 70)), half.interval((10, 190))
     assert window.effect_lower == now.lower - then.upper
     assert window.effect_upper == now.upper - then.lower
@@ -153,7 +185,7 @@ def test_a_constant_baseline_is_exact() -> None:
     known = {"baseline": {"kind": "constant", "value": 0.9}}
     fixed = plan(monitor=known, comparisons=[])
     window, since = estimates([report(CONTAINS, (300, 700), pinned=True)], fixed, INTERVALS)
-    now = MixtureBet(0.025, 1_000).interval((300, 700))
+    now = BetaBinomial(0.025, 1_000).interval((300, 700))
     assert (window.baseline_mean, window.baseline_n) == (0.9, 0)
     assert window.effect == pytest.approx(-0.2)
     assert (window.effect_lower, window.effect_upper) == (now.lower - 0.9, now.upper - 0.9)
@@ -230,7 +262,7 @@ def test_a_sliding_window_is_an_estimate_that_says_so() -> None:
     with_sliding = replace(report(CONTAINS, (1, 2)), sliding_windows=(sliding,))
     _, found, _ = estimates([with_sliding], PLAN, INTERVALS)
     assert (found.window, found.n, found.missing, found.closed) == ("sliding 1d", 100, 2, False)
-    interval = MixtureBet(0.05, 1_000).interval((30, 70))
+    interval = BetaBinomial(0.05, 1_000).interval((30, 70))
     assert (found.lower, found.upper) == (interval.lower, interval.upper)
 
 

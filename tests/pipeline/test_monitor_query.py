@@ -22,7 +22,7 @@ from streaming_eval.alerting import (
     SeriesState,
     Transition,
     Why,
-    drift_evidence,
+    drift_reading,
     evidence,
     expire,
     observe,
@@ -231,7 +231,7 @@ def check(told: Told) -> None:
         assert tuple(row["counts"]) == since_baseline(state, series).counts, key
         assert row["log_evidence"] == pytest.approx(evidence(state, series), abs=1e-9), key
         if state.drift.version:
-            drift = drift_evidence(state, series)
+            drift, _ = drift_reading(state, series)
             assert row["drift_log_evidence"] == pytest.approx(drift, abs=1e-9), key
         assert (row["late"], row["baseline_version"]) == (state.n_late, state.baseline.version)
         assert (row["state"] == "regressed") is (state.alarm is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import count, islice, pairwise
 from typing import cast
 
 from hypothesis import given
@@ -15,6 +15,7 @@ from pyspark.sql.streaming.tws_tester import TwsTester
 from streaming_eval.alerting import AlertKind, Baseline, Decision, SeriesState, Why
 from streaming_eval.pipeline.decision_stream import DECISION
 from streaming_eval.pipeline.preaggregate import MISSING
+from streaming_eval.pipeline.series_bucket import bucket_of, read_bucket
 from streaming_eval.pipeline.series_processor import REPORT, STATE, STATE_NAME, SeriesProcessor
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.records import ALL_SEGMENTS, SeriesKey
@@ -41,23 +42,36 @@ class Step:
 
     @property
     def state(self) -> SeriesState:
-        stored = self._tester.peekValueState(STATE_NAME, self._key)
-        assert stored is not None
-        return STATE.unpack(stored)
+        return self.state_of(self._key)
 
-    def take(self, scores: Iterable[Score]) -> SeriesReport:
+    def state_of(self, key: str) -> SeriesState:
+        stored = self._tester.peekValueState(STATE_NAME, bucket_of(key))
+        assert stored is not None
+        return STATE.unpack((read_bucket(stored[0])[key].state,))
+
+    def take(self, scores: Iterable[Score], key: str | None = None) -> SeriesReport:
         """One batch: as `pane_counts` would hand it over, one row per pane."""
-        rows = self._keep(self._tester.test(self._key, _rows(scores)))
-        (only,) = rows
+        (only,) = self.take_rows(_rows(scores, key or self._key))
         return only
+
+    def take_rows(self, rows: Iterable[Row]) -> list[SeriesReport]:
+        """One batch of one bucket."""
+        rows = list(rows)
+        return self._keep(self._tester.test(bucket_of(rows[0].series_key), rows))
 
     def decide(self, *decisions: Decision, scores: Iterable[Score] = ()) -> SeriesReport:
         """One batch that brings decisions, and perhaps scores."""
         rows = [
-            Row(pane_ms=0, levels=[], counts=[], decision=DECISION.pack(decision)[0])
+            Row(
+                series_key=self._key,
+                pane_ms=0,
+                levels=[],
+                counts=[],
+                decision=DECISION.pack(decision)[0],
+            )
             for decision in decisions
         ]
-        (only,) = self._keep(self._tester.test(self._key, [*rows, *_rows(scores)]))
+        (only,) = self.take_rows([*rows, *_rows(scores, self._key)])
         return only
 
     def watermark(self, pane: int) -> list[SeriesReport]:
@@ -70,13 +84,19 @@ class Step:
         return reports
 
 
-def _rows(scores: Iterable[Score]) -> list[Row]:
+def _rows(scores: Iterable[Score], key: str = str(KEY)) -> list[Row]:
     panes: dict[int, dict[int, int]] = {}
     for pane, level in scores:
         counts = panes.setdefault(pane * PANE_MS, {})
         counts[level] = counts.get(level, 0) + 1
     return [
-        Row(pane_ms=pane_ms, levels=list(counts), counts=list(counts.values()), decision=None)
+        Row(
+            series_key=key,
+            pane_ms=pane_ms,
+            levels=list(counts),
+            counts=list(counts.values()),
+            decision=None,
+        )
         for pane_ms, counts in panes.items()
     ]
 
@@ -160,8 +180,7 @@ def test_missing_scores_are_counted_and_are_no_zeros() -> None:
 
 def test_rows_of_one_pane_from_several_partitions_add_up() -> None:
     step = Step()
-    tester_rows = [*_rows([(1, GOOD)]), *_rows([(1, GOOD), (1, BAD)])]
-    step._keep(step._tester.test(str(KEY), tester_rows))
+    step.take_rows([*_rows([(1, GOOD)]), *_rows([(1, GOOD), (1, BAD)])])
     assert [w.counts for w in step.reports[-1].windows] == [(1, 2)]
 
 
@@ -221,8 +240,7 @@ def test_names_with_the_separator_in_them_reach_their_plan() -> None:
 def test_series_are_kept_apart() -> None:
     step, other = Step(), str(key("contains", segment="tier=pro"))
     step.take([(1, GOOD)])
-    (row,) = step._tester.test(other, _rows([(1, BAD)]))
-    assert [w.counts for w in _report(row).windows] == [(1, 0)]
+    assert [w.counts for w in step.take([(1, BAD)], other).windows] == [(1, 0)]
     assert [w.counts for w in step.take([(1, GOOD)]).windows] == [(0, 2)]
     assert KEY.segment == ALL_SEGMENTS
 
@@ -297,3 +315,42 @@ def test_sliding_windows_are_reported_beside_tumbling_ones() -> None:
     (sliding,) = step.reports[-1].sliding_windows
     assert (sliding.width_ms, sliding.window.start_ms) == (2 * WINDOW_MS, 2 * WINDOW_MS)
     assert sliding.window.counts == (0, 7)
+
+
+def in_one_bucket(n: int) -> list[str]:
+    """Keys of series that share the bucket of the first."""
+    names = (str(key("contains", segment=f"tier={number}")) for number in count())
+    first = next(names)
+    return [first, *islice((k for k in names if bucket_of(k) == bucket_of(first)), n - 1)]
+
+
+def test_series_of_one_bucket_go_their_own_ways() -> None:
+    """As each of them does alone, whatever comes to the others, and whoever is woken."""
+    keys = in_one_bucket(3)
+    together, alone = Step(), {k: Step() for k in keys}
+    batches = ([0, 1], [2], [0, 2], [1])
+    for pane, arriving in enumerate(batches, start=1):
+        scores = {keys[at]: [(pane, GOOD)] * (at + 2) + [(pane, BAD)] for at in arriving}
+        told = together.take_rows(row for k, given in scores.items() for row in _rows(given, k))
+        assert told == [alone[k].take(given, k) for k, given in scores.items()]
+    for watermark in (3, 7, 12):
+        woken = sorted(r.series_key for r in together.watermark(watermark))
+        assert woken == sorted(r.series_key for s in alone.values() for r in s.watermark(watermark))
+    for k, step in alone.items():
+        assert together.state_of(k) == step.state_of(k)
+
+
+def test_a_series_that_nothing_comes_for_is_not_written_anew() -> None:
+    touched, left = in_one_bucket(2)
+    step = Step()
+    step.take([(1, GOOD)], left)
+    step.take([(1, GOOD)], touched)
+    stored = step._tester.peekValueState(STATE_NAME, bucket_of(left))
+    assert stored is not None
+    tampered = stored[0].replace('"n_total":1', '"n_total": 1', 1)  # the line of `left` is first
+    assert tampered != stored[0]
+    step._tester.updateValueState(STATE_NAME, bucket_of(left), (tampered,))
+    step.take([(2, GOOD)], touched)
+    after = step._tester.peekValueState(STATE_NAME, bucket_of(left))
+    assert after is not None
+    assert after[0].split("\n")[0] == tampered.split("\n")[0]

@@ -32,13 +32,13 @@ def test_the_delay_in_hours_fits_the_delay_in_samples() -> None:
 
 
 def test_a_verdict_is_due_when_the_operators_page_says_so() -> None:
-    """docs/operations.md: 2,230 scores at a pass rate of .9, 6,601 at .5."""
+    """docs/operations.md: 2,424 scores at a pass rate of .9, 6,765 at .5."""
     found = [
         forecast(scenario(shares=shares, drops=(), streams=1))
         for shares in ((0.1, 0.9), (0.5, 0.5))
     ]
-    assert [f.sufficient_n for f in found] == [2_230, 6_601]
-    assert found[0].sufficient_hours == pytest.approx(found[0].baseline_hours + 22.3)
+    assert [f.sufficient_n for f in found] == [2_424, 6_765]
+    assert found[0].sufficient_hours == pytest.approx(found[0].baseline_hours + 24.24)
 
 
 def test_without_a_smallest_effect_no_interval_is_narrow_enough() -> None:
