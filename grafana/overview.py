@@ -48,6 +48,7 @@ def overview() -> models.Dashboard:
         (
             ("Decisions", _decisions()),
             ("$scorer on $segment", _one_series()),
+            ("$quantity on $segment", [_quantiles()]),
             ("Pipeline", pipeline()),
         ),
     )
@@ -65,6 +66,11 @@ def _variables() -> list[Variable]:
             models.VariableOption(text="__all__", value="__all__")
         ),
         variable("scorer", "Scorer", f"label_values({state}{{{_FLEET}}}, scorer)"),
+        variable(
+            "quantity",
+            "Latency, cost or length",
+            f"label_values(streaming_eval_score_quantile{{{_FLEET}}}, scorer)",
+        ),
         variable(
             "window", "Window", 'label_values(streaming_eval_score_samples{job="$job"}, window)'
         ),
@@ -198,6 +204,24 @@ def _effects() -> Panel:
             Query(f"streaming_eval_effect{limit}{{{_PAIRS},{_WINDOW}}}", f"{legend} {name}")
             for limit, name in (("_lower", "lower"), ("", "mean"), ("_upper", "upper"))
         ),
+    )
+
+
+def _quantiles() -> Panel:
+    about = About(
+        "Quantiles of $quantity",
+        "Median, 95th and 99th percentile of the window on the scorer's own scale, with the limits "
+        "of the 95th that hold at every look; no upper limit while too few scores are in.",
+        "short",
+        WIDTH,
+    )
+    chosen = f'{_FLEET},segment="$segment",scorer="$quantity",{_WINDOW}'
+    quantile, tail = "streaming_eval_score_quantile", f'{chosen},percentile="95"'
+    return lines(
+        about,
+        Query(f"{quantile}{{{chosen}}}", "{{model}} p{{percentile}}"),
+        Query(f"{quantile}_lower{{{tail}}}", "{{model}} p{{percentile}} lower"),
+        Query(f"{quantile}_upper{{{tail}}}", "{{model}} p{{percentile}} upper"),
     )
 
 

@@ -138,6 +138,8 @@ class Response:
         created_ms: when the answer arrived, epoch milliseconds.
         attempts: HTTP requests made for it, 0 for a production response.
         cached: True when no request was made this time.
+        cost: of the answer when it was paid for, in the currency of the price table; None where its
+            tokens or their price are not known, or nobody asked for it.
     """
 
     text: str | None
@@ -149,6 +151,7 @@ class Response:
     created_ms: int = 0
     attempts: int = 0
     cached: bool = False
+    cost: float | None = None
 
 
 class ScoreStatus(StrEnum):

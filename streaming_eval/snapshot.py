@@ -13,6 +13,21 @@ from streaming_eval.records import SeriesKey
 
 
 @dataclass(frozen=True, slots=True)
+class QuantileView:
+    """One quantile with the limits of its confidence sequence, on the scorer's own scale.
+
+    Attributes:
+        p: share of values below it.
+        upper: None while no finite limit can be said.
+    """
+
+    p: float
+    value: float
+    lower: float
+    upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateView:
     """One series in one window: the estimate for people beside the decision for pagers.
 
@@ -39,6 +54,7 @@ class EstimateView:
         drift_log_threshold: the evidence at which the distribution counts as drifted.
         drift_state: value of a `DriftState`.
         drift_cells: where the distribution has moved, in words, strongest first.
+        quantiles: of a quantity such as a latency.
     """
 
     key: SeriesKey
@@ -61,6 +77,7 @@ class EstimateView:
     drift_log_threshold: float | None = None
     drift_state: str | None = None
     drift_cells: tuple[str, ...] = ()
+    quantiles: tuple[QuantileView, ...] = ()
 
     @property
     def has_mean(self) -> bool:

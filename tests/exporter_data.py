@@ -15,12 +15,17 @@ from streaming_eval.inference.quota.quotas import QuotaStatus
 from streaming_eval.inference.spending.budget import Budget, Per, Unit
 from streaming_eval.inference.spending.price import pico
 from streaming_eval.records import ALL_SEGMENTS, JUDGE, SEGMENT_MIX, ScoreStatus, SeriesKey
-from streaming_eval.snapshot import CulpritView, EstimateView, Promises, Snapshot
+from streaming_eval.snapshot import CulpritView, EstimateView, Promises, QuantileView, Snapshot
 
 PROMISES = Promises(
     alpha=0.05,
     seconds_per_false_alarm=604_800,
     alarmed_scorers=frozenset({"contains", "token_f1"}),
+)
+QUANTILES = (
+    QuantileView(0.5, 850.0, 790.0, 930.0),
+    QuantileView(0.95, 2_400.0, 2_050.0, 3_100.0),
+    QuantileView(0.99, 4_300.0, 2_900.0, None),
 )
 STATE_OF = {
     "assistant": MonitorState.REGRESSED,
@@ -56,6 +61,8 @@ def fleet(updated_ms: int = 1_700_000_000_000) -> Snapshot:
         view(new, "1h", n=0, mean=None, lower=0.0, upper=1.0, baseline_mean=None, effect=None,
              effect_lower=None, effect_upper=None, log_evidence=-700.0, state="insufficient"),
     ]  # fmt: skip
+    slow = SeriesKey("assistant", ALL_SEGMENTS, "latency_ms", "51aa")
+    views += [view(slow, w, mean=900.0, quantiles=QUANTILES) for w in ("1h", "baseline")]
     said = CulpritView(own[0], "regression", "undecided")
     return Snapshot(PROMISES, tuple(replace(v, updated_ms=updated_ms) for v in views), (said,))
 

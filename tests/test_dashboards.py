@@ -18,7 +18,7 @@ BOARDS = {path.name: json.loads(path.read_text()) for path in DASHBOARDS.glob("*
 BY_PROMETHEUS = {"ALERTS": {"alertname", "alertstate"}, "up": set[str]()}
 VALUES = {
     "job": "streaming-eval", "model": "assistant", "segment": "__all__", "scorer": "contains",
-    "window": "1h", "endpoint": "recorded", "__rate_interval": "5m",
+    "quantity": "latency_ms", "window": "1h", "endpoint": "recorded", "__rate_interval": "5m",
 }  # fmt: skip
 EXPORTED = {metric.name: metric for metric in exported_metrics()}
 

@@ -26,6 +26,8 @@ SPARK_TYPES = {
     "timestamp[us, tz=UTC]": "timestamp",
     "list<element: string>": "array<string>",
     "list<element: int64>": "array<bigint>",
+    "list<element: struct<p: double, value: double, lower: double, upper: double>>": "array<struct<"
+    "p: double, value: double, lower: double, upper: double>>",
     "map<string, string>": "map<string,string>",
     "map<string, double>": "map<string,double>",
 }

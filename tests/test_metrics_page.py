@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from streaming_eval.adapters.exporter import exported_metrics
-from streaming_eval.adapters.exposition import MetricInfo
+from streaming_eval.adapters.prometheus_text import MetricInfo
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 PERSONAL = {"user", "prompt", "sample", "trace", "conversation", "cache_key", "id"}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,8 @@ OVERVIEW, DRIFT = (
 )
 VALUES = {
     "job": "streaming-eval", "model": "assistant|llama-2-.*", "segment": "__all__",
-    "scorer": "contains", "window": "1h", "endpoint": "recorded", "__rate_interval": "10s",
+    "scorer": "contains", "quantity": "latency_ms", "window": "1h", "endpoint": "recorded",
+    "__rate_interval": "10s",
 }  # fmt: skip
 OF_ONE_MODEL = "Mean of $model"
 
@@ -72,8 +74,9 @@ def test_every_panel_has_data(title: str, expr: str, prometheus: PrometheusApi) 
 
 @pytest.mark.parametrize(("name", "expr"), [q for b in BOARDS for q in variable_queries(b)])
 def test_every_variable_has_values(name: str, expr: str, prometheus: PrometheusApi) -> None:
-    found = {each.labels.get(name) for each in prometheus.query(substitute(expr, VALUES))}
-    assert found
+    label = re.findall(r"by \((\w+)\)", expr)[0]
+    found = {each.labels.get(label) for each in prometheus.query(substitute(expr, VALUES))}
+    assert found, name
     assert None not in found
 
 

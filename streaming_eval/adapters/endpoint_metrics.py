@@ -15,8 +15,8 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streaming_eval.adapters.duration_bounds import DURATION_BOUNDS
-from streaming_eval.adapters.exposition import PREFIX, MetricInfo
 from streaming_eval.adapters.metric_family import Family, Values
+from streaming_eval.adapters.prometheus_text import PREFIX, MetricInfo
 from streaming_eval.inference.calls.breaker import CircuitState
 from streaming_eval.inference.quota.quotas import QuotaStatus
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from streaming_eval.adapters.exporter_server import Page, PageServer, Query
-from streaming_eval.adapters.exposition import MetricInfo, quality_metrics, render
+from streaming_eval.adapters.exposition import quality_metrics, render
 from streaming_eval.adapters.model_exposition import model_metrics, render_models
 from streaming_eval.adapters.prometheus import PipelineMetrics
+from streaming_eval.adapters.prometheus_text import MetricInfo
 from streaming_eval.adapters.status_page import status_page
 from streaming_eval.errors import EnvironmentProblem
 from streaming_eval.snapshot import Snapshot

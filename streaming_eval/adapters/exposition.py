@@ -7,28 +7,16 @@ written, and their lines are the same in the plain and the OpenMetrics format.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from streaming_eval.adapters.prometheus_text import PREFIX, MetricInfo, escaped, head, number
 from streaming_eval.alerting.verdict import DriftState, MonitorState
 from streaming_eval.records import SeriesKey
 from streaming_eval.snapshot import EstimateView, Snapshot, newest_decisions, newest_versions
 from streaming_eval.stats.attribution import Culprit
 
-PREFIX = "streaming_eval_"
 SERIES_LABELS = ("model", "segment", "scorer", "against")
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-
-
-@dataclass(frozen=True, slots=True)
-class MetricInfo:
-    """One row of docs/metrics.md."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +100,15 @@ _PER_SERIES = (
         lambda v: v.updated_ms / 1_000,
     ),
 )
+_QUANTILES = (
+    ("score_quantile", "Quantile of the scores of a quantity, on its own scale.", "value"),
+    ("score_quantile_lower", "Lower limit of the quantile.", "lower"),
+    (
+        "score_quantile_upper",
+        "Upper limit of the quantile; absent while none can be said.",
+        "upper",
+    ),
+)
 _STATE = MetricInfo(
     f"{PREFIX}monitor_state",
     "gauge",
@@ -153,6 +150,10 @@ def quality_metrics() -> list[MetricInfo]:
     """All metrics that `render` can write."""
     return [
         *(gauge.described("window") for gauge in _PER_WINDOW),
+        *(
+            MetricInfo(PREFIX + name, "gauge", (*SERIES_LABELS[:-1], "window", "percentile"), text)
+            for name, text, _ in _QUANTILES
+        ),
         *(gauge.described() for gauge in _PER_SERIES),
         *(_STATE, _DRIFT_STATE, _CULPRIT, _INFO, _ALPHA, _BUDGET, _SERIES),
     ]
@@ -169,9 +170,10 @@ def render(snapshot: Snapshot) -> bytes:
 def _lines(
     snapshot: Snapshot, views: Sequence[EstimateView], decisions: Sequence[EstimateView]
 ) -> Iterator[str]:
-    windowed = [f'{_labels(v.key)},window="{_escape(v.window)}"' for v in views]
+    windowed = [f'{_labels(v.key)},window="{escaped(v.window)}"' for v in views]
     for gauge in _PER_WINDOW:
         yield from _gauge(gauge, views, windowed)
+    yield from _quantiles(views, windowed)
     labels = [_labels(v.key) for v in decisions]
     for gauge in _PER_SERIES:
         yield from _gauge(gauge, decisions, labels)
@@ -180,9 +182,9 @@ def _lines(
     watched = [(text, v.drift_state) for text, v in zip(labels, decisions, strict=True)]
     yield from _states(_DRIFT_STATE, DriftState, (pair for pair in watched if pair[1]))
     yield from _culprits(snapshot, decisions)
-    yield _head(_INFO.name, _INFO.help)
+    yield head(_INFO.name, _INFO.help)
     for view, text in zip(decisions, labels, strict=True):
-        version = _escape(view.key.evaluation_version)
+        version = escaped(view.key.evaluation_version)
         yield f'{_INFO.name}{{{text},evaluation_version="{version}"}} 1.0\n'
     yield _single(_ALPHA, snapshot.promises.alpha)
     yield _single(_BUDGET, snapshot.promises.seconds_per_false_alarm)
@@ -191,11 +193,23 @@ def _lines(
 
 def _gauge(gauge: _Gauge, views: Iterable[EstimateView], labels: Iterable[str]) -> Iterator[str]:
     name = PREFIX + gauge.name
-    yield _head(name, gauge.help)
+    yield head(name, gauge.help)
     for view, text in zip(views, labels, strict=True):
         value = gauge.read(view) if gauge.paired or not view.key.against else None
         if value is not None:
-            yield f"{name}{{{text}}} {_number(value)}\n"
+            yield f"{name}{{{text}}} {number(value)}\n"
+
+
+def _quantiles(views: Sequence[EstimateView], labels: Sequence[str]) -> Iterator[str]:
+    shown = [pair for pair in zip(views, labels, strict=True) if pair[0].quantiles]
+    for name, text, field in _QUANTILES:
+        yield head(PREFIX + name, text)
+        for view, labelled in shown:
+            for quantile in view.quantiles:
+                value: float | None = getattr(quantile, field)
+                if value is not None:
+                    of_one = f'{labelled},percentile="{100 * quantile.p:g}"'
+                    yield f"{PREFIX}{name}{{{of_one}}} {number(value)}\n"
 
 
 def _states(
@@ -203,7 +217,7 @@ def _states(
 ) -> Iterator[str]:
     """One line per series, given as (labels, state), and state."""
     names = tuple(states)
-    yield _head(metric.name, metric.help)
+    yield head(metric.name, metric.help)
     for text, now in series:
         for name in names:
             yield f'{metric.name}{{{text},state="{name}"}} {float(now == name)}\n'
@@ -211,32 +225,18 @@ def _states(
 
 def _culprits(snapshot: Snapshot, shown: Iterable[EstimateView]) -> Iterator[str]:
     keys = {view.key for view in shown}
-    yield _head(_CULPRIT.name, _CULPRIT.help)
+    yield head(_CULPRIT.name, _CULPRIT.help)
     for said in snapshot.culprits:
-        text = f'{_labels(said.key)},kind="{_escape(said.kind)}"'
+        text = f'{_labels(said.key)},kind="{escaped(said.kind)}"'
         for name in Culprit if said.key in keys else ():
             yield f'{_CULPRIT.name}{{{text},culprit="{name}"}} {float(said.culprit == name)}\n'
 
 
 def _single(metric: MetricInfo, value: float) -> str:
-    return f"{_head(metric.name, metric.help)}{metric.name} {_number(value)}\n"
-
-
-def _head(name: str, text: str) -> str:
-    return f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+    return f"{head(metric.name, metric.help)}{metric.name} {number(value)}\n"
 
 
 def _labels(key: SeriesKey) -> str:
     values = (key.model, key.segment, key.scorer, key.against)
     pairs = zip(SERIES_LABELS, values, strict=True)
-    return ",".join(f'{label}="{_escape(value)}"' for label, value in pairs if value)
-
-
-def _escape(value: str) -> str:
-    return value.translate(_ESCAPES)
-
-
-def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(float(value))
-    return "NaN" if math.isnan(value) else f"{value:+}".replace("inf", "Inf")
+    return ",".join(f'{label}="{escaped(value)}"' for label, value in pairs if value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from streaming_eval.adapters.exposition import PREFIX, MetricInfo
+from streaming_eval.adapters.prometheus_text import PREFIX, MetricInfo
 
 Values = Mapping[tuple[str, ...], float]
 """Label values, in the order of a family's labels, to the value."""

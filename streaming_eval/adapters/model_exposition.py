@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from streaming_eval.adapters.exposition import MetricInfo
 from streaming_eval.adapters.metric_family import Family
+from streaming_eval.adapters.prometheus_text import MetricInfo
 from streaming_eval.alerting.model_evidence import by_model
 from streaming_eval.snapshot import Snapshot, newest_decisions, newest_versions
 

@@ -20,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from streaming_eval.adapters.endpoint_metrics import EndpointMetrics
-from streaming_eval.adapters.exposition import PREFIX, MetricInfo
+from streaming_eval.adapters.prometheus_text import PREFIX, MetricInfo
 from streaming_eval.adapters.spending_metrics import SpendingMetrics
 from streaming_eval.records import ScoreStatus
 

@@ -12,6 +12,7 @@ from streaming_eval.adapters.experiment_schema import EXPERIMENTS
 _INSTANT = pa.timestamp("us", tz="UTC")
 _STRINGS = pa.map_(pa.string(), pa.string())
 _DOUBLES = pa.map_(pa.string(), pa.float64())
+_QUANTILE = pa.struct([(name, pa.float64()) for name in ("p", "value", "lower", "upper")])
 _SERIES = (
     ("series_key", pa.string()),
     ("model", pa.string()),
@@ -133,6 +134,7 @@ ESTIMATES = pa.schema(
         ("drift_log_threshold", pa.float64()),
         ("drift_state", pa.string()),
         ("drift_cells", pa.list_(pa.string())),
+        ("quantiles", pa.list_(_QUANTILE)),
         ("updated_at", _INSTANT),
         ("updated_date", pa.date32()),
         ("batch_id", pa.int64()),

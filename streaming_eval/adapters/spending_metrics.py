@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from streaming_eval.adapters.exposition import MetricInfo
 from streaming_eval.adapters.metric_family import Family, Values
+from streaming_eval.adapters.prometheus_text import MetricInfo
 from streaming_eval.inference.spending.budget import Budget
 from streaming_eval.inference.spending.price import PICO
 

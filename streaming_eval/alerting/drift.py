@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
@@ -22,8 +23,17 @@ from streaming_eval.stats.conformal import RankAlarm
 from streaming_eval.stats.drift import CellEvidence, OneVsRest
 from streaming_eval.stats.e_detector import LOG_ZERO, either, log_evidence, step
 from streaming_eval.stats.levels import Counts, level_values
+from streaming_eval.stats.tail_cells import TailCells
 
 _SHOWN = 3  # cells that an alert names
+
+
+class Tail(StrEnum):
+    """Where a quantity's largest values lie on [0, 1], if they are watched apart."""
+
+    NONE = "none"
+    LOW = "low"
+    HIGH = "high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class DriftPlan:
         enough: scores since the baseline after which silence means that little has changed.
         alarm: whether the alarm may open at all.
         alpha: probability that a bound of the baseline's shares is wrong.
+        tail: which end has cells of its own for few values.
     """
 
     levels: int
@@ -49,6 +60,7 @@ class DriftPlan:
     enough: int = 2_500
     alarm: bool = True
     alpha: float = 0.05
+    tail: Tail = Tail.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +157,23 @@ def moved(drift: Drift, plan: DriftPlan) -> tuple[CellEvidence, ...]:
     return tuple(cell for cell in found if cell.log_evidence > 0.0)
 
 
+def shares(drift: Drift) -> tuple[float, ...]:
+    """Share of the baseline in each cell, all hours together; empty where there is none."""
+    cells = len(drift.page_sums) // 2
+    n = sum(drift.baseline)
+    return tuple(sum(drift.baseline[cell::cells]) / n for cell in range(cells)) if n else ()
+
+
 def _edges(counts: Counts, plan: DriftPlan) -> tuple[float, ...]:
-    """Edges of cells that the baseline fills about equally, or around its only value."""
+    """Edges of cells that the baseline fills about equally but for a tail, or around one value."""
     values = level_values(plan.levels)
-    cells = QuantileCells.of_counts(values, counts)
-    if cells is not None:
-        return cells.edges
+    if plan.tail is Tail.NONE:
+        cells = QuantileCells.of_counts(values, counts)
+        edges = cells.edges if cells else ()
+    else:
+        edges = TailCells(plan.tail is Tail.HIGH, plan.alpha).edges(counts)
+    if edges:
+        return edges
     only = int(np.argmax(counts))
     around = (only - 1, only)
     return tuple(float(values[at]) for at in around if 0 <= at < plan.levels - 1)

@@ -127,6 +127,9 @@ def _say(found: Sequence[ScorerVerdict], candidate: str, against: str, alpha: fl
     for each in found:
         if each.lone.p <= alpha:
             say(_lone(each, candidate, against))
+    if means := [_mean_row(each) for each in found if each.comparison.mean]:
+        say("\nMeans, which add up where medians do not. Nearly right at any time, for many pairs.")
+        say_table(("scorer", "mean difference", "interval", "note"), means)
     say(
         "\nOnce: classical tests, right only for one look at a number of pairs that was planned. "
         "Do not stop by these."
@@ -158,6 +161,18 @@ def _row(each: ScorerVerdict) -> tuple[str, ...]:
         _limits(found.interval),
         _p(each.p_worse),
         _p(each.p_better),
+    )
+
+
+def _mean_row(each: ScorerVerdict) -> tuple[str, ...]:
+    mean = each.comparison.mean
+    assert mean is not None
+    few, skewed = "too few pairs", "too skewed to be believed: see the median"
+    return (
+        each.scorer,
+        f"{mean.effect:+.4g}",
+        "none" if mean.interval is None else _limits(mean.interval),
+        few if mean.interval is None else skewed if mean.skewed else "",
     )
 
 
@@ -201,6 +216,7 @@ def _as_json(each: ScorerVerdict) -> dict[str, object]:
             "measure": found.measure,
             "effect": found.effect,
             "interval": asdict(found.interval),
+            "mean": None if found.mean is None else asdict(found.mean),
             "worse": asdict(found.worse) | {"p": found.worse.p, "p_all_scorers": each.p_worse},
             "better": asdict(found.better) | {"p": found.better.p, "p_all_scorers": each.p_better},
         },

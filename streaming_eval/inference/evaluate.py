@@ -16,6 +16,7 @@ from streaming_eval.inference.asking_scorers import Asked, Embedder, Judge
 from streaming_eval.inference.calls.eager import results, started
 from streaming_eval.inference.complete import Complete
 from streaming_eval.inference.model_call import ModelCall, key_or_none
+from streaming_eval.inference.spending.price import PICO, Prices
 from streaming_eval.records import JUDGE, OTHER, Response, Sample, Score
 from streaming_eval.scoring import SCORERS, ScorerDefinition
 
@@ -55,12 +56,14 @@ class EvaluationPlan:
         pairs: candidate to the models it is compared with; `production` stands for the model that
             answered the sample.
         anchored: judges that are held against people beside the samples.
+        prices: what responses cost; None where no scorer asks.
     """
 
     candidates: tuple[ModelCall, ...]
     scorers: tuple[BoundScorer, ...]
     pairs: Mapping[str, tuple[str, ...]]
     anchored: tuple[AnchoredJudge, ...] = ()
+    prices: Prices | None = None
 
     @property
     def of_responses(self) -> tuple[BoundScorer, ...]:
@@ -96,12 +99,12 @@ async def evaluate(
         plan: candidates, scorers and pairs.
         endpoints: endpoint name to the call that serves it.
     """
-    common = plan.of_responses
-    jobs = [_candidate_scores(sample, call, common, endpoints) for call in plan.candidates]
+    jobs = [_candidate_scores(sample, call, plan, endpoints) for call in plan.candidates]
     production = _production_name(sample, plan)
     rows: list[SampleScore] = []
     if sample.response is not None:
-        produced = Response(sample.response, usage=sample.usage, latency_ms=sample.latency_ms)
+        said = Response(sample.response, usage=sample.usage, latency_ms=sample.latency_ms)
+        produced = _priced(said, sample.model, plan.prices)
         own = _scores(sample, production, produced, None, plan.scorers, endpoints)
         if any(scorer.judge for scorer in plan.scorers):
             jobs.append(own)
@@ -155,14 +158,20 @@ async def _together(
 
 
 async def _candidate_scores(
-    sample: Sample,
-    call: ModelCall,
-    scorers: Sequence[BoundScorer],
-    endpoints: Mapping[str, Complete],
+    sample: Sample, call: ModelCall, plan: EvaluationPlan, endpoints: Mapping[str, Complete]
 ) -> list[SampleScore]:
     request = call.request(sample.messages)
-    response = await endpoints[call.endpoint](request)
-    return await _scores(sample, call.name, response, key_or_none(request), scorers, endpoints)
+    response = _priced(await endpoints[call.endpoint](request), call.model, plan.prices)
+    key = key_or_none(request)
+    return await _scores(sample, call.name, response, key, plan.of_responses, endpoints)
+
+
+def _priced(response: Response, model: str, prices: Prices | None) -> Response:
+    """The response with what it cost when it was paid for, of the cache or not."""
+    if prices is None:
+        return response
+    cost = prices.cost(model, response.usage)
+    return response if cost is None else replace(response, cost=cost / PICO)
 
 
 async def _scores(

@@ -13,13 +13,13 @@ from streaming_eval.pipeline.attributions import OpenAlerts
 from streaming_eval.pipeline.estimate import Estimate
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.records import SeriesKey
-from streaming_eval.snapshot import CulpritView, EstimateView, Promises, Snapshot
+from streaming_eval.snapshot import CulpritView, EstimateView, Promises, QuantileView, Snapshot
 
 _COLUMNS = [
     "series_key", "window", "window_start", "n", "mean", "lower", "upper", "baseline_mean",
     "effect", "effect_lower", "effect_upper", "log_evidence", "log_threshold", "state", "missing",
     "baseline_missing", "updated_at", "drift_log_evidence", "drift_log_threshold", "drift_state",
-    "drift_cells",
+    "drift_cells", "quantiles",
 ]  # fmt: skip
 
 
@@ -104,13 +104,18 @@ def _view(e: Estimate, now_ms: int) -> EstimateView:
         drift_log_threshold=None if e.drift is None else e.drift.log_threshold,
         drift_state=None if e.drift is None else e.drift.state.value,
         drift_cells=() if e.drift is None else e.drift.cells,
+        quantiles=tuple(QuantileView(q.p, q.value, q.lower, q.upper) for q in e.quantiles),
     )
 
 
 def _restored(row: Mapping[str, Any]) -> EstimateView:
     shared = {name: row[name] for name in EstimateView.__dataclass_fields__ if name in row}
     return EstimateView(
-        **shared | {"drift_cells": tuple(row["drift_cells"] or ())},
+        **shared
+        | {
+            "drift_cells": tuple(row["drift_cells"] or ()),
+            "quantiles": tuple(QuantileView(**q) for q in row["quantiles"] or ()),
+        },
         key=SeriesKey.parse(str(row["series_key"])),
         updated_ms=_ms(row["updated_at"]),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from streaming_eval.adapters.centroid_file import Centroids, Origin, read_centroids
 from streaming_eval.errors import PermanentError, SettingsError
 from streaming_eval.inference.cache.cache_key import cache_key
 from streaming_eval.inference.evaluate import BoundScorer, CellFinder, Embedder, Judge, ModelCall
 from streaming_eval.scoring import ScorerDefinition, define, evaluation_version
+from streaming_eval.scoring.cost import Priced
 from streaming_eval.scoring.embedding_cell import Cells, EmbeddedText
 from streaming_eval.settings import (
     EmbeddingSettings,
@@ -31,10 +30,13 @@ def bound_scorer(settings: Settings, scorer: ScorerSettings) -> BoundScorer:
         return _embedding(settings, scorer, scorer.embedding)
     if scorer.judge is None:
         definition = define(
-            scorer.kind.value, scorer.label, cap_ms=scorer.cap_ms, limit_ms=scorer.limit_ms
+            scorer.kind.value,
+            scorer.label,
+            cap_ms=scorer.cap_ms,
+            limit_ms=scorer.limit_ms,
+            logarithmic=scorer.logarithmic,
+            priced=_priced(settings, scorer.cap_cost),
         )
-        if scorer.kind is ScorerKind.LATENCY_MS and scorer.logarithmic:
-            definition = replace(definition, logarithmic=True)
         return BoundScorer(definition, evaluation_version(definition))
     graded = scorer.judge
     definition = define(scorer.kind.value, scorer.label, low=graded.low, high=graded.high)
@@ -81,7 +83,15 @@ def scale_of(definition: ScorerDefinition) -> Scale:
         definition.higher_is_better is not False,
         definition.levels,
         definition.logarithmic,
+        definition.least,
     )
+
+
+def _priced(settings: Settings, cap: float) -> Priced:
+    """The prices of the models whose answers are scored; others may change unnoticed."""
+    scored = {*settings.production_models, *(c.model for c in settings.candidates)}
+    prices = {p.model: (p.input, p.output) for p in settings.prices.models if p.model in scored}
+    return Priced(cap, settings.prices.currency, prices)
 
 
 def _embedding(

@@ -23,6 +23,23 @@ class DriftEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantileEstimate:
+    """One quantile of a quantity, on its own scale.
+
+    Attributes:
+        p: share of values below it, such as .95.
+        value: of the scores.
+        lower: of the confidence sequence.
+        upper: likewise; None while no finite limit can be said.
+    """
+
+    p: float
+    value: float
+    lower: float
+    upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One series over one window, as published; values on the scorer's own scale.
 
@@ -40,6 +57,7 @@ class Estimate:
         baseline_version: which baseline of the series is in force; 0 for none of its own.
         baseline_missing: scores that it lacks to be compared with.
         drift: of the distribution; None where none is watched. The same in all windows.
+        quantiles: of a quantity's own scores; empty for others, where weights count and for none.
     """
 
     key: SeriesKey
@@ -64,6 +82,7 @@ class Estimate:
     log_threshold: float
     state: MonitorState
     drift: DriftEstimate | None = None
+    quantiles: tuple[QuantileEstimate, ...] = ()
 
     @property
     def n(self) -> int:

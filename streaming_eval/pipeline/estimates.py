@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streaming_eval.alerting import DriftPlan, decide, decide_drift
 from streaming_eval.alerting.detector import constant
@@ -12,6 +12,7 @@ from streaming_eval.pipeline.drift_words import cells_in_words
 from streaming_eval.pipeline.estimate import DriftEstimate, Estimate
 from streaming_eval.pipeline.intervals import Intervals
 from streaming_eval.pipeline.plan import MonitorPlan
+from streaming_eval.pipeline.quantiles import quantiles
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE, WindowRow, rows_of
 from streaming_eval.records import SeriesKey
@@ -84,16 +85,18 @@ def _group(
         for row, interval in zip(rows, shown, strict=True)
         if row.window == SINCE_BASELINE
     }
-    return [
+    found = [
         _estimate(
             row,
-            _Shown(plan.scale(row.key), plan.categories(row.key)),
+            _shown(row.key, plan),
             _Window(average, now, half, known[n], since[row.report.series_key], alpha),
         )
         for n, (row, average, now, half) in enumerate(
             zip(rows, means.tolist(), shown, halved, strict=True)
         )
     ]
+    of_rows = quantiles(rows, plan, alpha, make.expected_n)
+    return [replace(e, quantiles=of_row) for e, of_row in zip(found, of_rows, strict=True)]
 
 
 def _expected(row: WindowRow, make: Intervals) -> Prediction | None:
@@ -142,10 +145,19 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """How a series is shown: on its own scale, or as categories, which have no mean."""
+    """How a series is shown: on its own scale, or as categories, which have no mean.
+
+    Attributes:
+        unit: of a quantity; empty for others.
+    """
 
     scale: Scale
     categories: tuple[str, ...]
+    unit: str
+
+
+def _shown(key: SeriesKey, plan: MonitorPlan) -> _Shown:
+    return _Shown(plan.scale(key), plan.categories(key), plan.quantities.get(key.scorer, ""))
 
 
 def _estimate(row: WindowRow, shown: _Shown, window: _Window) -> Estimate:
@@ -203,7 +215,9 @@ def _drift(report: SeriesReport, plan: DriftPlan | None, shown: _Shown) -> Drift
         n=report.since.n,
         plan=plan,
     )
-    cells = () if drift is None else cells_in_words(drift, shown.scale, shown.categories)
+    cells: tuple[str, ...] = ()
+    if drift is not None:
+        cells = cells_in_words(drift, shown.scale, shown.categories, shown.unit)
     return DriftEstimate(evidence, plan.log_threshold, state, cells)
 
 

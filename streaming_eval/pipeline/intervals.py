@@ -10,7 +10,9 @@ import numpy as np
 from streaming_eval.stats.bounded import bounded_intervals
 from streaming_eval.stats.grid import UNWEIGHTED, Grid
 from streaming_eval.stats.interval import Interval
+from streaming_eval.stats.levels import MOST_LEVELS, Counts, Floats
 from streaming_eval.stats.mixture_bet import MixtureBet
+from streaming_eval.stats.mixture_limits import coarsened
 from streaming_eval.stats.running_mean import Prediction, running_intervals
 
 # What a paired difference is likely to look like on [0, 1] before any is seen.
@@ -69,10 +71,18 @@ class Intervals:
             return []
         table, moves = np.array(counts, np.int64), np.array([e is not None for e in expected])
         bounds = np.empty((2, len(table)))
-        bounds[:, ~moves] = bounded_intervals(table[~moves], self._bet(alpha), self.grid)
+        bounds[:, ~moves] = self._narrowest(table[~moves], alpha)
         known = [one for one in expected if one is not None]
         bounds[:, moves] = running_intervals(table[moves], known, alpha, self.expected_n)
         return [Interval(low, high) for low, high in bounds.T.tolist()]
+
+    def _narrowest(self, counts: Counts, alpha: float) -> tuple[Floats, Floats]:
+        """On 129 levels a bet takes twice the time that it takes on every second of them."""
+        bet, grid = self._bet(alpha), self.grid
+        if grid.levels <= MOST_LEVELS:
+            return bounded_intervals(counts, bet, grid)
+        coarse = Grid((grid.levels + 1) // 2, grid.shares)
+        return bounded_intervals(coarsened(counts, grid, coarse), bet, coarse)
 
     def _bet(self, alpha: float) -> MixtureBet:
         bet = MixtureBet(alpha, self.expected_n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -82,6 +82,7 @@ def estimates_table(estimates: Sequence[Estimate], batch_id: int, now_ms: int) -
             "log_threshold": e.log_threshold,
             "state": e.state.value,
             **_drift(e.drift),
+            "quantiles": [asdict(quantile) for quantile in e.quantiles] or None,
             "updated_at": now,
             "updated_date": now.date(),
             "batch_id": batch_id,

@@ -9,14 +9,16 @@ from streaming_eval.alerting.plan import SeriesPlan
 from streaming_eval.errors import SettingsError
 from streaming_eval.inference.anchored_judge import AnchoredJudge
 from streaming_eval.inference.evaluate import PRODUCTION, BoundScorer, EvaluationPlan
+from streaming_eval.inference.spending.price import Prices
 from streaming_eval.pipeline.anchors import Watched, anchored_judges, watched_judges
 from streaming_eval.pipeline.bound_scorers import bound_scorer, model_call, scale_of
 from streaming_eval.pipeline.segment_mix import Mix
 from streaming_eval.pipeline.series_layout import SeriesLayout
 from streaming_eval.pipeline.series_plans import agreement_plan, mix_plan, own_plan, paired_plan
+from streaming_eval.pipeline.spending_plan import prices
 from streaming_eval.records import SEGMENT_MIX, SeriesKey
 from streaming_eval.scoring import ScorerDefinition
-from streaming_eval.settings import Settings
+from streaming_eval.settings import ScorerKind, Settings
 from streaming_eval.stats.levels import Scale
 
 
@@ -33,6 +35,7 @@ class MonitorPlan:
         mixes: segment name to the plan of its mix.
         named: label of a scorer of categories to their names.
         judges: (scorer label, evaluation version) to how its judge is held against people.
+        quantities: label of a scorer of latencies, costs or lengths to the unit of its values.
     """
 
     layout: SeriesLayout
@@ -44,6 +47,7 @@ class MonitorPlan:
     mixes: Mapping[str, SeriesPlan] = field(default_factory=dict)
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     judges: Mapping[tuple[str, str], Watched] = field(default_factory=dict)
+    quantities: Mapping[str, str] = field(default_factory=dict)
 
     def watches(self, key: SeriesKey) -> bool:
         """Whether the series is still part of the configuration.
@@ -97,6 +101,7 @@ def evaluation_plan(settings: Settings) -> EvaluationPlan:
         scorers=scorers,
         pairs=_pairs(settings, production=(PRODUCTION,)),
         anchored=anchored_judges(settings.scorers, scorers),
+        prices=_prices(settings),
     )
 
 
@@ -148,7 +153,13 @@ def _monitor_plan(settings: Settings) -> MonitorPlan:
         mixes={name: mix_plan(settings, mix) for name, mix in layout.mixes.items()},
         named={name: _cells(d) for name, d in definitions.items() if d.categories},
         judges=watched_judges(settings.scorers, bound, anchored),
+        quantities={n: _unit(d, settings) for n, d in definitions.items() if d.is_quantity},
     )
+
+
+def _prices(settings: Settings) -> Prices | None:
+    wanted = any(scorer.kind is ScorerKind.COST for scorer in settings.scorers)
+    return prices(settings.prices) if wanted else None
 
 
 def _mixes(settings: Settings) -> dict[str, Mix]:
@@ -163,6 +174,11 @@ def _pairs(settings: Settings, production: tuple[str, ...]) -> dict[str, tuple[s
         others = production if comparison.against == PRODUCTION else (comparison.against,)
         pairs[comparison.candidate] = pairs.get(comparison.candidate, ()) + others
     return pairs
+
+
+def _unit(definition: ScorerDefinition, settings: Settings) -> str:
+    units = {"latency_ms": "ms", "cost": settings.prices.currency}
+    return units.get(definition.kind, "characters")
 
 
 def _cells(definition: ScorerDefinition) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil
 
 from streaming_eval.alerting.baseline import HOURS
-from streaming_eval.alerting.drift import DriftPlan
+from streaming_eval.alerting.drift import DriftPlan, Tail
 from streaming_eval.alerting.plan import SeriesPlan, Thresholds, fleet_thresholds
 from streaming_eval.pipeline.anchors import AGREEMENT
 from streaming_eval.pipeline.bound_scorers import scale_of
@@ -31,6 +31,7 @@ def own_plan(
     if watches_drift(settings, scorer):
         ordered = not definition.categories
         drift = _drift_plan(settings, scale.levels, thresholds, ordered=ordered)
+        drift = replace(drift, tail=_tail(definition, scale))
     plan = _plan(settings, scale, baseline, layout.grid(scale), thresholds)
     return replace(
         plan,
@@ -145,6 +146,13 @@ def _drift_plan(
         log_suspect=thresholds.log_suspect,
         enough=ceil(1.0 / effect**2),
     )
+
+
+def _tail(definition: ScorerDefinition, scale: Scale) -> Tail:
+    """Where on [0, 1] the largest latencies, costs or lengths lie."""
+    if not definition.is_quantity:
+        return Tail.NONE
+    return Tail.HIGH if scale.higher_is_better else Tail.LOW
 
 
 def _constant(baseline: BaselineSettings, scale: Scale) -> float | None:

@@ -19,6 +19,7 @@ from streaming_eval.alerting import (
     since_baseline,
     sliding_window,
 )
+from streaming_eval.alerting.drift import shares
 from streaming_eval.stats.drift import CellEvidence
 
 
@@ -39,12 +40,14 @@ class DriftReport:
         alarm: the open one.
         edges: upper ends of its ordered cells but the last, on [0, 1]; empty for categories.
         cells: those that speak most for a drift, strongest first.
+        shares: of the baseline in each cell.
     """
 
     log_evidence: float
     alarm: Alarm | None
     edges: tuple[float, ...]
     cells: tuple[CellEvidence, ...]
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ def _drift_report(state: SeriesState, plan: SeriesPlan) -> DriftReport | None:
     if not state.drift.version:
         return None
     evidence_now, cells = drift_reading(state, plan)
-    return DriftReport(evidence_now, state.drift.alarm, state.drift.edges, cells)
+    drift = state.drift
+    return DriftReport(evidence_now, drift.alarm, drift.edges, cells, shares(drift))
 
 
 def one_per_series(reports: Iterable[SeriesReport]) -> list[SeriesReport]:

@@ -15,7 +15,10 @@ from streaming_eval.errors import SettingsError, StorageError
 from streaming_eval.pipeline.sample_hash import hash_ids
 from streaming_eval.stats.comparison import Comparison, ScoreKind, compare
 from streaming_eval.stats.holm import holm
-from streaming_eval.stats.levels import Scale, mixed, uniforms
+from streaming_eval.stats.levels import MOST_LEVELS, Scale, mixed, uniforms
+
+# Their caps keep counts finite and say nothing of the tail.
+_UNBOUNDED = frozenset({"latency_ms", "cost"})
 
 
 class Verdict(StrEnum):
@@ -104,14 +107,15 @@ def _compare(
     if pairs.evaluation_version not in scorers:
         raise StorageError(f"evaluation version {pairs.evaluation_version} has no definition")
     scorer = json.loads(scorers[pairs.evaluation_version])["scorer"]
-    scale = Scale(scorer["low"], scorer["high"], scorer["higher_is_better"], scorer["levels"])
+    levels = min(scorer["levels"], MOST_LEVELS)  # differences lie on an even scale
+    scale = Scale(scorer["low"], scorer["high"], scorer["higher_is_better"], levels)
     salt = int(hash_ids([pairs.scorer])[0])
     drawn = uniforms(mixed(hash_ids(pairs.sample_ids), salt))
     return compare(pairs.differences, scale, _kind(scorer), drawn, alpha, expected_n)
 
 
 def _kind(scorer: Mapping[str, object]) -> ScoreKind:
-    if scorer["kind"] == "latency_ms":  # its cap keeps counts finite; it says nothing of the tail
+    if scorer["kind"] in _UNBOUNDED:
         return ScoreKind.UNBOUNDED
     return ScoreKind.PASS_FAIL if scorer["levels"] == 2 else ScoreKind.BOUNDED
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from streaming_eval.scoring import (
     contains,
+    cost,
     embedding_cell,
     embedding_similarity,
     exact_match,
@@ -42,6 +43,7 @@ SCORERS: Mapping[str, Scorer] = MappingProxyType(
         "exact_match": against_targets(exact_match.exact_match),
         "contains": against_targets(contains.contains),
         "token_f1": against_targets(token_f1.token_f1),
+        "cost": cost.cost,
         "latency_ms": latency_ms.latency_ms,
         "latency_within": latency_within.latency_within,
         "prompt_chars": text_length.prompt_chars,
@@ -63,13 +65,15 @@ _WITHOUT_PARAMETERS: Mapping[str, Callable[[str], ScorerDefinition]] = MappingPr
 )
 
 
-def define(
+def define(  # noqa: PLR0913 - what the kinds need, each of which needs little of it
     kind: str,
     name: str,
     *,
     low: int | None = None,
     high: int | None = None,
     cap_ms: float | None = None,
+    logarithmic: bool = False,
+    priced: cost.Priced | None = None,
     limit_ms: float | None = None,
     cells: embedding_cell.Cells | None = None,
 ) -> ScorerDefinition:
@@ -82,13 +86,17 @@ def define(
         low: worst grade; judges need it, others ignore it.
         high: best grade; judges need it, others ignore it.
         cap_ms: longest latency told apart; `latency_ms` needs it, others ignore it.
+        logarithmic: whether latencies of `latency_ms` are told apart by their ratio.
+        priced: what costs are computed from; `cost` needs it, others ignore it.
         limit_ms: longest latency that is good; `latency_within` needs it, others ignore it.
         cells: what is told apart; `embedding_cell` needs it, others ignore it.
     """
     if kind == "judge" and low is not None and high is not None:
         return judge.define(name, low, high)
     if kind == "latency_ms" and cap_ms is not None:
-        return latency_ms.define(name, cap_ms)
+        return latency_ms.define(name, cap_ms, logarithmic=logarithmic)
+    if kind == "cost" and priced is not None:
+        return cost.define(name, priced)
     if kind == "latency_within" and limit_ms is not None:
         return latency_within.define(name, limit_ms)
     if kind == "embedding_cell" and cells is not None:

@@ -10,7 +10,10 @@ from hashlib import sha256
 from streaming_eval.records import Request, Response, Sample, Score
 
 CONTINUUM_LEVELS = 65
+LOGARITHMIC_LEVELS = 129
 BINARY_LEVELS = 2
+QUANTITIES = frozenset({"latency_ms", "cost", "prompt_chars", "response_chars"})
+"""Kinds whose quantiles say more than their mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class ScorerDefinition:
         higher_is_better: direction; None where no value is better than another, so that a series
             can drift, but not become worse.
         levels: how many values it is counted on: 2 for pass/fail, one per grade for a judge, 65
-            for a continuum.
+            for a continuum, 129 where that is logarithmic.
         needs_target: whether samples without a target are left out.
         parameters: JSON values that change what it says.
         code_revision: raised by hand when the code gives other scores than before.
@@ -33,6 +36,7 @@ class ScorerDefinition:
         categories: whether its values are numbers of categories, which have no order and no mean.
         of_prompt: whether it tells of the prompt alone, which is the same whoever answers; it is
             scored once a sample, with production's response.
+        least: unit of a logarithmic scale: values much below it are not told apart.
     """
 
     name: str
@@ -47,15 +51,26 @@ class ScorerDefinition:
     logarithmic: bool = False
     categories: bool = False
     of_prompt: bool = False
+    least: float = 1.0
 
     @property
     def comparable(self) -> bool:
         """Whether two models' scores of one sample have a difference that says something."""
         return not (self.categories or self.of_prompt)
 
+    @property
+    def is_quantity(self) -> bool:
+        """Whether its quantiles are shown, and its largest values watched apart."""
+        return self.kind in QUANTITIES
 
-# Said in a definition only where they hold: versions of all other scorers are older than they are.
-_SAID_IF_TRUE = frozenset({"logarithmic", "categories", "of_prompt"})
+
+# Said in a definition only where they differ: versions of all other scorers are older than these.
+_UNSAID: Mapping[str, object] = {
+    "logarithmic": False,
+    "categories": False,
+    "of_prompt": False,
+    "least": 1.0,
+}
 
 
 def on_unit_range(name: str, kind: str, levels: int, code_revision: int) -> ScorerDefinition:
@@ -102,5 +117,5 @@ def _plain(value: object) -> dict[str, object]:
         return dict(value)
     if is_dataclass(value):
         held = {part.name: getattr(value, part.name) for part in fields(value)}
-        return {name: of for name, of in held.items() if of or name not in _SAID_IF_TRUE}
+        return {n: of for n, of in held.items() if n not in _UNSAID or of != _UNSAID[n]}
     raise TypeError(f"{type(value).__name__} has no place in a definition")

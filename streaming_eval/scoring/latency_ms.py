@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from streaming_eval.records import Response, Sample, Score, ScoreStatus
 from streaming_eval.scoring.against_targets import failed
-from streaming_eval.scoring.definition import CONTINUUM_LEVELS, ScorerDefinition
+from streaming_eval.scoring.definition import (
+    CONTINUUM_LEVELS,
+    LOGARITHMIC_LEVELS,
+    ScorerDefinition,
+)
 
 _REVISION = 1
 
 
-def define(name: str, cap_ms: float) -> ScorerDefinition:
+def define(name: str, cap_ms: float, *, logarithmic: bool = False) -> ScorerDefinition:
     """The definition of a latency in which anything above `cap_ms` counts as `cap_ms`."""
     return ScorerDefinition(
         name=name,
@@ -17,9 +21,10 @@ def define(name: str, cap_ms: float) -> ScorerDefinition:
         low=0.0,
         high=float(cap_ms),
         higher_is_better=False,
-        levels=CONTINUUM_LEVELS,
+        levels=LOGARITHMIC_LEVELS if logarithmic else CONTINUUM_LEVELS,
         needs_target=False,
         code_revision=_REVISION,
+        logarithmic=logarithmic,
     )
 
 

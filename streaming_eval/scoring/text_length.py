@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from streaming_eval.records import Response, Sample, Score
 from streaming_eval.scoring.against_targets import failed
-from streaming_eval.scoring.definition import CONTINUUM_LEVELS, ScorerDefinition
+from streaming_eval.scoring.definition import LOGARITHMIC_LEVELS, ScorerDefinition
 
 _REVISION = 1
-_LONGEST = 1_000_000.0  # characters told apart; at 65 levels each is a quarter longer than the last
+_LONGEST = 1_000_000.0  # characters told apart; each of 129 levels is 11% longer than the last
 
 
 def define_prompt_chars(name: str) -> ScorerDefinition:
@@ -43,7 +43,7 @@ def _define(name: str, kind: str, *, of_prompt: bool) -> ScorerDefinition:
         low=0.0,
         high=_LONGEST,
         higher_is_better=None,
-        levels=CONTINUUM_LEVELS,
+        levels=LOGARITHMIC_LEVELS,
         needs_target=False,
         code_revision=_REVISION,
         logarithmic=True,

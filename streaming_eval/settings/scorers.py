@@ -46,6 +46,7 @@ class ScorerKind(StrEnum):
     TOKEN_F1 = "token_f1"
     LATENCY_MS = "latency_ms"
     LATENCY_WITHIN = "latency_within"
+    COST = "cost"
     PROMPT_CHARS = "prompt_chars"
     RESPONSE_CHARS = "response_chars"
     REFUSAL = "refusal"
@@ -60,6 +61,8 @@ _NO_BETTER = frozenset(
 """Kinds of which no value is better than another."""
 _OF_PROMPT = frozenset({ScorerKind.PROMPT_CHARS})
 """Kinds that tell of the prompt alone, whatever else is set."""
+_PAID_ONCE = frozenset({ScorerKind.LATENCY_MS, ScorerKind.COST})
+"""Kinds whose scores of cached responses are those of the call that was paid for."""
 _EMBEDS = frozenset({ScorerKind.EMBEDDING_SIMILARITY, ScorerKind.EMBEDDING_CELL})
 
 
@@ -72,15 +75,15 @@ class ScorerSettings(Section):
     )
     alarm: bool | None = Field(
         default=None,
-        description="whether its series raise alerts; when absent, all do but `latency_ms`, whose "
-        "scores of cached responses are the latency of the call that was paid for, and "
+        description="whether its series raise alerts; when absent, all do but `latency_ms` and "
+        "`cost`, whose scores of cached responses are those of the call that was paid for, and "
         "`prompt_chars`, `response_chars` and `embedding_cell`, which cannot: they have no better "
         "and no worse",
     )
     drift: bool | None = Field(
         default=None,
         description="whether the distribution of its scores is watched; when absent, as `alarm`, "
-        "and where there is no better and no worse it is",
+        "and for `cost` and where there is no better and no worse it is",
     )
     alarm_weight: float = Field(
         default=1,
@@ -92,11 +95,17 @@ class ScorerSettings(Section):
     smallest_effect: float | None = Field(
         default=None,
         gt=0,
-        description="loss that is not worth a page, on the scorer's own scale; "
-        "when absent, `monitor.smallest_effect` of its range",
+        description="loss that is not worth a page, on the scorer's own scale; for `cost` a share: "
+        "0.25 is a quarter dearer; when absent, `monitor.smallest_effect` of its range",
     )
     cap_ms: float = Field(
         default=60_000, gt=0, description="`latency_ms`: longer counts as this much"
+    )
+    cap_cost: float = Field(
+        default=1,
+        gt=0,
+        description="`cost`: dearer answers count as this much, in the currency of `prices`; costs "
+        "are told apart down to a millionth of it",
     )
     logarithmic: bool = Field(
         default=False,
@@ -126,13 +135,13 @@ class ScorerSettings(Section):
     @property
     def raises_alerts(self) -> bool:
         """Whether series of this scorer may raise an alert."""
-        silent = self.kind in _NO_BETTER | {ScorerKind.LATENCY_MS}
+        silent = self.kind in _NO_BETTER | _PAID_ONCE
         return not silent if self.alarm is None else self.alarm
 
     @property
     def watches_drift(self) -> bool:
         """Whether the distribution of its scores may raise an alert."""
-        usual = self.kind in _NO_BETTER or self.raises_alerts
+        usual = self.kind in _NO_BETTER | {ScorerKind.COST} or self.raises_alerts
         return usual if self.drift is None else self.drift
 
     @property
@@ -148,7 +157,7 @@ class ScorerSettings(Section):
 
     @property
     def range(self) -> float:
-        """Distance between the worst and the best value."""
+        """Distance between the worst and the best value; 1 for a cost, whose effects are shares."""
         if self.judge is not None:
             return self.judge.high - self.judge.low
         return self.cap_ms if self.kind is ScorerKind.LATENCY_MS else 1.0

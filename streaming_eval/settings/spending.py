@@ -122,6 +122,7 @@ def spending_contradictions(raw: Raw) -> Iterator[Problem]:
     if caps and policy in _KEEPING_NOTHING:
         wrong = f"{policy!r} keeps no answers, and budgets are counted from them"
         yield Problem(("cache", "policy"), wrong, "read_write, refresh or replay; or no `budgets`")
+    yield from _costs_without_price(raw)
     for at, cap in caps:
         yield from _unknown_model(at, cap, _asked(raw))
         if cap.get("money") is not None:
@@ -175,8 +176,28 @@ def _unknown_model(at: Path, cap: Raw, asked: list[str]) -> Iterator[Problem]:
         yield Problem((*at, "model"), wrong, ", ".join(asked) or "none, as none is asked")
 
 
+def _costs_without_price(raw: Raw) -> Iterator[Problem]:
+    """Candidates whose answers a scorer cannot tell the cost of."""
+    if not any(scorer.get("kind") == "cost" for _, scorer in _sections(raw, "scorers")):
+        return
+    priced = _priced(raw)
+    for at, candidate in _sections(raw, "candidates"):
+        model = candidate.get("model")
+        if isinstance(model, str) and model not in priced:
+            yield Problem(
+                (*at, "model"),
+                f"{model!r} has no price, and a scorer of kind cost needs it",
+                "a model under `prices.models` (with prices of 0 for one of your own)",
+            )
+
+
+def _priced(raw: Raw) -> set[object]:
+    """The models that the price table names."""
+    return {price.get("model") for _, price in _sections(raw, "prices", "models")}
+
+
 def _without_price(raw: Raw, at: Path, cap: Raw) -> Iterator[Problem]:
-    priced = {price.get("model") for _, price in _sections(raw, "prices", "models")}
+    priced = _priced(raw)
     covered = [model for model in _asked(raw) if cap.get("model") in (None, model)]
     bare = [model for model in covered if model not in priced]
     if bare:

@@ -88,7 +88,12 @@ class BetaBinomial:
         passed, failed, p = np.broadcast_arrays(
             *(np.asarray(a, np.float64) for a in (passes, fails, rates))
         )
-        return _log_ratio(passed, failed, np.log(p), self._strengths(), self._log_weights())[0]
+        strengths, log_weights = self._strengths(), self._log_weights()
+        of_each, *_ = _log_ratios(passed, failed, np.log(p), strengths, log_weights)
+        most = of_each.max(axis=-1, keepdims=True)
+        total: Floats = np.exp(of_each - most).sum(axis=-1)
+        log_total: Floats = most[..., 0] + np.log(total)
+        return log_total
 
     def _strengths(self) -> Floats:
         """Sizes of the beta distributions, counted in scores."""
@@ -136,15 +141,24 @@ def _solved(
     return log_p
 
 
-def _log_ratio(
+def _log_ratios(
     passes: Floats, fails: Floats, log_p: Floats, strengths: Floats, log_weights: Floats
-) -> tuple[Floats, Floats]:
-    """Log of the averaged likelihood ratio against the rates p, and its derivative by log p."""
+) -> tuple[Floats, Floats, Floats]:
+    """Log of each weighted likelihood ratio against the rates p, and the beta distributions."""
     passed, failed, x = passes[..., None], fails[..., None], log_p[..., None]
     p, q = np.exp(x), -np.expm1(x)
     a, b = strengths * p, strengths * q
     of_each = betaln(a + passed, b + failed) - betaln(a, b) - passed * x - failed * np.log(q)
-    of_each += log_weights
+    return of_each + log_weights, a, b
+
+
+def _log_ratio(
+    passes: Floats, fails: Floats, log_p: Floats, strengths: Floats, log_weights: Floats
+) -> tuple[Floats, Floats]:
+    """Log of the averaged likelihood ratio against the rates p, and its derivative by log p."""
+    of_each, a, b = _log_ratios(passes, fails, log_p, strengths, log_weights)
+    passed, failed, p = passes[..., None], fails[..., None], np.exp(log_p[..., None])
+    q = -np.expm1(log_p[..., None])
     slopes = a * (digamma(a + passed) - digamma(a) - digamma(b + failed) + digamma(b))
     slopes += failed * p / q - passed
     most = of_each.max(axis=-1, keepdims=True)

@@ -71,15 +71,15 @@ class QuantileCells:
         return np.searchsorted(self.edges, own, side="left").astype(np.int64)
 
     def gather(self, values: ArrayLike, counts: ArrayLike) -> Counts:
-        """Counts per cell [..., cells] of counts [..., K] at values [K].
+        """Counts per cell [..., cells] of counts [..., K] at increasing values [K].
 
         Exact as long as the edges are among the values that buckets end at.
         """
         n_at = np.asarray(counts, np.int64)
-        gathered = np.zeros((*n_at.shape[:-1], self.cells), np.int64)
-        for column, cell in enumerate(self.place(values)):
-            gathered[..., cell] += n_at[..., column]
-        return gathered
+        at_most = np.zeros((*n_at.shape[:-1], n_at.shape[-1] + 1), np.int64)
+        np.cumsum(n_at, axis=-1, out=at_most[..., 1:])
+        ends = np.searchsorted(np.asarray(values, np.float64), self.edges, side="right")
+        return np.diff(at_most[..., [0, *ends, n_at.shape[-1]]], axis=-1)
 
 
 @dataclass(frozen=True, slots=True)

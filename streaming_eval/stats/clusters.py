@@ -16,7 +16,7 @@ def cluster_scale(scale: Scale) -> Scale:
     >>> cluster_scale(Scale(1, 3, True, 3)).levels
     65
     """
-    return replace(scale, levels=MOST_LEVELS)
+    return replace(scale, levels=max(scale.levels, MOST_LEVELS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from streaming_eval.stats import classical, paired_bets
+from streaming_eval.stats.asymptotic import AsymptoticSequence, is_skewed
 from streaming_eval.stats.bootstrap import Bootstrap, bootstrap_mean
 from streaming_eval.stats.classical import OneLook
 from streaming_eval.stats.evidence import Evidence
@@ -17,6 +18,7 @@ from streaming_eval.stats.interval import Interval
 from streaming_eval.stats.levels import Counts, Floats, Scale, mean, to_levels
 from streaming_eval.stats.mcnemar import McNemar, differing
 from streaming_eval.stats.median import median_interval
+from streaming_eval.stats.moments import Moments
 from streaming_eval.stats.signed_rank import SignedRank
 from streaming_eval.stats.t_process import Sums, TProcess
 
@@ -39,6 +41,21 @@ class ScoreKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MeanDifference:
+    """Candidate's mean minus the other's of unbounded scores, such as money, which adds up.
+
+    Attributes:
+        effect: on the own scale.
+        interval: nearly right for any number of looks at many pairs; None while there are too few.
+        skewed: whether differences are too skewed for the interval to be believed.
+    """
+
+    effect: float
+    interval: Interval | None
+    skewed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What pairs of scores say of a candidate. Effects are own minus other's, on the own scale.
 
@@ -52,6 +69,7 @@ class Comparison:
         better: evidence against "the candidate is not better", likewise.
         one_look: the classical test: for one look at a planned n.
         bootstrap: of the mean difference: for one look; None where n is too small or too large.
+        mean: of unbounded scores, whose effect is a median; None for others and for no pair.
     """
 
     kind: ScoreKind
@@ -63,6 +81,7 @@ class Comparison:
     better: Evidence
     one_look: OneLook
     bootstrap: Bootstrap | None
+    mean: MeanDifference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +129,17 @@ def compare(
         better=found.better,
         one_look=_one_look(good, kind, alpha),
         bootstrap=bootstrap_mean(d, alpha),
+        mean=_mean_difference(d, kind, AsymptoticSequence(alpha, expected_n)),
     )
+
+
+def _mean_difference(
+    d: Floats, kind: ScoreKind, sequence: AsymptoticSequence
+) -> MeanDifference | None:
+    if kind is not ScoreKind.UNBOUNDED or not d.size:
+        return None
+    moments = Moments.of(d)
+    return MeanDifference(moments.mean, sequence.interval(moments), is_skewed(moments))
 
 
 def _looks(n: int) -> Counts:

@@ -89,8 +89,8 @@ class EDetector:
             raise ValueError(f"a grid of {len(rows)} cells cannot read {n_at.shape[-1]} counts")
         # A sum in a fixed order, not a matrix product: equal to the last bit for one pane and many.
         log_growth = np.zeros((*n_at.shape[:-1], len(self.bets)))
-        for cell, row in enumerate(rows):
-            log_growth += n_at[..., cell, None] * row
+        for cell in np.flatnonzero(n_at.reshape(-1, len(rows)).any(axis=0)):
+            log_growth += n_at[..., cell, None] * rows[cell]
         return log_growth
 
 

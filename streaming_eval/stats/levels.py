@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 MOST_LEVELS = 65
+FINEST_LEVELS = 129  # of a logarithmic scale, whose values are spread over many powers of ten
 _ON_GRID = 1e-9  # in grid steps; an affine map of a grid value errs by far less
 
 
@@ -26,10 +27,12 @@ class Scale:
         low: smallest value on the scorer's own scale.
         high: largest value; values beyond either end count as that end.
         higher_is_better: direction of the scorer's own scale.
-        levels: grid points from `low` to `high`, ends included: 2 for pass/fail, 65 at most.
-        logarithmic: grid points lie equally far apart in log(1 + value - low), so that they tell
-            small values apart as well as large ones. A mean on [0, 1] is then the geometric mean
-            of 1 + value - low, which few very large values hardly move.
+        levels: grid points from `low` to `high`, ends included: 2 for pass/fail, 65 at most, 129
+            where it is logarithmic.
+        logarithmic: grid points lie equally far apart in log(1 + (value - low) / least), so that
+            they tell small values apart as well as large ones. A mean on [0, 1] is then the
+            geometric mean of least + value - low, which few very large values hardly move.
+        least: unit of a logarithmic scale, above 0: values much below it are all alike.
     """
 
     low: float
@@ -37,17 +40,25 @@ class Scale:
     higher_is_better: bool
     levels: int
     logarithmic: bool = False
+    least: float = 1.0
 
     def __post_init__(self) -> None:
         if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
             raise ValueError(f"low must be less than high, got {self.low} and {self.high}")
-        if not 2 <= self.levels <= MOST_LEVELS:
-            raise ValueError(f"levels must be 2 to {MOST_LEVELS}, got {self.levels}")
+        most = FINEST_LEVELS if self.logarithmic else MOST_LEVELS
+        if not 2 <= self.levels <= most:
+            raise ValueError(f"levels must be 2 to {most}, got {self.levels}")
+        if not 0.0 < self.least < np.inf:
+            raise ValueError(f"least must be above 0, got {self.least}")
 
     @property
     def span(self) -> float:
         """Distance between the ends."""
         return self.high - self.low
+
+    @property
+    def _log_span(self) -> float:
+        return float(np.log1p(self.span / self.least))
 
     def unit(self, values: ArrayLike) -> Floats:
         """Own-scale values on [0, 1], where 1 is good.
@@ -60,7 +71,7 @@ class Scale:
         above = np.clip(np.asarray(values, np.float64) - self.low, 0.0, self.span)
         share: Floats = above / self.span
         if self.logarithmic:
-            share = np.log1p(above) / np.log1p(self.span)
+            share = np.log1p(above / self.least) / self._log_span
         return share if self.higher_is_better else 1.0 - share
 
     def raw(self, unit: ArrayLike) -> Floats:
@@ -68,27 +79,27 @@ class Scale:
         good = np.asarray(unit, np.float64)
         share = good if self.higher_is_better else 1.0 - good
         if self.logarithmic:
-            share = np.expm1(share * np.log1p(self.span)) / self.span
+            share = np.expm1(share * self._log_span) / (self.span / self.least)
         return self.low + share * self.span
 
     def part(self, ratio: float) -> float:
         """How far apart on [0, 1] two values lie of which one is `ratio` larger than the other.
 
-        Only on a logarithmic scale is it the same everywhere; near `low`, where 1 + value - low is
-        not the value, it is less.
+        Only on a logarithmic scale is it the same everywhere; near `low`, where least + value - low
+        is not the value, it is less.
 
         >>> round(Scale(0, 60_000, False, 65, logarithmic=True).part(0.25), 4)
         0.0203
         """
         if not self.logarithmic:
             raise ValueError("a ratio has no fixed length on an even scale")
-        return float(np.log1p(ratio) / np.log1p(self.span))
+        return float(np.log1p(ratio) / self._log_span)
 
     def difference(self) -> Scale:
         """The scale of own value minus other's value on the same sample; an even one.
 
         >>> Scale(1, 3, True, 3).difference()
-        Scale(low=-2, high=2, higher_is_better=True, levels=5, logarithmic=False)
+        Scale(low=-2, high=2, higher_is_better=True, levels=5, logarithmic=False, least=1.0)
         """
         levels = min(2 * self.levels - 1, MOST_LEVELS)
         return Scale(-self.span, self.span, self.higher_is_better, levels)

@@ -11,7 +11,7 @@ from math import log
 import numpy as np
 
 from streaming_eval.stats.grid import Grid
-from streaming_eval.stats.levels import Floats
+from streaming_eval.stats.levels import Counts, Floats
 
 BETS = np.exp(np.linspace(log(3e-4), log(0.95), 20))  # shares of the wealth that may be staked
 _MOST_STEPS = 60
@@ -114,7 +114,7 @@ def _first_guess(counts: Floats, grid: Grid, log_prior: Floats, goal: float) -> 
     """
     if grid.levels > _COARSER and (grid.levels - 1) % _COARSER == 0:
         coarse = Grid((grid.levels - 1) // _COARSER + 1, grid.shares)
-        return _solved(_coarsened(counts, grid, coarse), coarse, log_prior, goal)
+        return _solved(coarsened(counts, grid, coarse), coarse, log_prior, goal)
     mass = counts * grid.weights
     total, average = mass.sum(axis=1), grid.mean(counts)
     gaps = (grid.values - average[:, None]) * grid.weights
@@ -124,10 +124,15 @@ def _first_guess(counts: Floats, grid: Grid, log_prior: Floats, goal: float) -> 
     return guess
 
 
-def _coarsened(counts: Floats, grid: Grid, coarse: Grid) -> Floats:
-    """Counts of the coarser grid: exact, since every part is a multiple of 1/4."""
-    steps = np.arange(grid.levels)[:, None] / _COARSER - np.arange(coarse.levels)
+def coarsened(counts: Floats | Counts, grid: Grid, coarse: Grid) -> Floats:
+    """Counts [k, cells] of a coarser grid with the same mean, of which every second, say, is left.
+
+    Limits made of them are never narrower than those of the finer grid: see `_first_guess`. Exact,
+    since every part is a multiple of 1/2 or 1/4.
+    """
+    ratio = (grid.levels - 1) // (coarse.levels - 1)
+    steps = np.arange(grid.levels)[:, None] / ratio - np.arange(coarse.levels)
     parts = np.maximum(1.0 - np.abs(steps), 0.0)
     by_share = counts.reshape(-1, len(grid.shares), grid.levels)
-    coarsened: Floats = np.einsum("ksl,lc->ksc", by_share, parts).reshape(len(counts), -1)
-    return coarsened
+    fewer: Floats = np.einsum("ksl,lc->ksc", by_share, parts).reshape(len(counts), -1)
+    return fewer

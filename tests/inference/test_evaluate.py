@@ -17,8 +17,10 @@ from streaming_eval.inference.evaluate import (
     SampleScore,
     evaluate,
 )
-from streaming_eval.records import Message, Request, Response, Sample, ScoreStatus
+from streaming_eval.inference.spending.price import Price, Prices
+from streaming_eval.records import Message, Request, Response, Sample, Score, ScoreStatus, Usage
 from streaming_eval.scoring import define
+from streaming_eval.scoring.cost import Priced
 from tests.inference.calls.scripted import settle
 
 URL = "http://127.0.0.1:9/v1"
@@ -241,3 +243,45 @@ async def test_production_under_a_candidate_s_name_is_not_taken_for_the_candidat
     assert rows["large", "contains"].score.value == 0.0, "the candidate's"
     assert rows["__other__", "contains"].score.value == 1.0, "production's"
     assert rows["small", "contains"].paired_values == {"large": 0.0, "__other__": 1.0}
+
+
+PRICES = Prices(
+    models={
+        "assistant": Price.per_million(1.0, 2.0),
+        "org/small": Price.per_million(10.0, 20.0),
+        "org/large": Price.per_million(100.0, 200.0),
+    }
+)
+COST = BoundScorer(define("cost", "cost", priced=Priced(1.0, "USD", {})), "v9")
+COUNTED = Usage(input_tokens=100, output_tokens=50)
+
+
+async def costs(sample: Sample = SAMPLE, **answers: Response) -> dict[str, Score]:
+    rows = await scored(replace(plan(COST), prices=PRICES), sample, **answers)
+    return {model: row.score for (model, _), row in rows.items()}
+
+
+async def test_a_cost_is_that_of_the_model_that_was_asked_paid_now_or_earlier() -> None:
+    now = Response("Paris", usage=COUNTED, attempts=1)
+    found = await costs(small=now, large=replace(now, cached=True))
+    assert found == {"small": Score(0.002), "large": Score(0.02)}
+
+
+async def test_production_has_a_cost_where_the_sample_says_its_tokens() -> None:
+    now = Response("Paris", usage=COUNTED, attempts=1)
+    found = await costs(replace(SAMPLE, usage=COUNTED), small=now, large=now)
+    assert found["assistant"] == Score(0.0002)
+    unpriced = await costs(replace(SAMPLE, usage=COUNTED, model="other"), small=now, large=now)
+    assert "other" not in unpriced
+
+
+async def test_an_answer_without_token_counts_or_none_at_all_has_no_cost() -> None:
+    half = Response("Paris", usage=Usage(input_tokens=100), attempts=1)
+    found = await costs(small=half, large=DOWN)
+    assert found["small"] == Score(None, ScoreStatus.UNPARSABLE, "cost_unknown")
+    assert found["large"] == Score(None, ScoreStatus.FAILED, "http_500")
+
+
+async def test_costs_are_not_worked_out_where_no_scorer_asks() -> None:
+    rows = await scored(plan(COST), small=Response("Paris", usage=COUNTED, attempts=1))
+    assert rows["small", "cost"].score.error == "cost_unknown"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streaming_eval.adapters.exposition import PREFIX
+from streaming_eval.adapters.prometheus_text import PREFIX
 from streaming_eval.local.ports import LOOPBACK
 
 Labels = frozenset[tuple[str, str]]

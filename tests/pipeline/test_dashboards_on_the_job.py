@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.spark]
 BOARDS = [json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.json"))]
 VALUES = {
     "job": "streaming-eval", "model": "assistant|llama-2-.*", "segment": "__all__",
-    "scorer": "contains", "window": WINDOW, "endpoint": ".+", "__rate_interval": "30s",
+    "scorer": "contains", "quantity": "latency_ms", "window": WINDOW, "endpoint": ".+",
+    "__rate_interval": "30s",
 }  # fmt: skip
 OF_ONE_MODEL = "Mean of $model"
 # No call is ever repeated on a healthy endpoint, so the reasons of repeats are not known; the job

@@ -72,6 +72,7 @@ def test_an_estimate_is_a_row_with_all_its_numbers() -> None:
             "drift_log_threshold": None,
             "drift_state": None,
             "drift_cells": None,
+            "quantiles": None,
             "updated_at": instant(NOW_MS),
             "updated_date": dt.date(2023, 11, 14),
             "batch_id": 7,
@@ -85,7 +86,7 @@ def test_what_is_not_known_is_null_in_the_table() -> None:
     )
     (row,) = estimates_table([estimate(**unknown)], 0, 0).to_pylist()
     nulls = {name for name, value in row.items() if value is None}
-    assert nulls == (unknown.keys() - {"window_start_ms"}) | {"window_start", *DRIFT}
+    assert nulls == (unknown.keys() - {"window_start_ms"}) | {"window_start", "quantiles", *DRIFT}
     (row,) = estimates_table([estimate(drift=DRIFTED)], 0, 0).to_pylist()
     assert [row[name] for name in DRIFT] == [14.5, 13.25, "drifted", ["0.5 to 1: more"]]
 

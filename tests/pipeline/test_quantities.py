@@ -93,8 +93,8 @@ def quantity(scorer: Mapping[str, object], **fleet: object) -> tuple[MonitorPlan
 
 def test_the_mean_on_a_logarithmic_scale_is_geometric_and_so_is_the_effect() -> None:
     monitor, series = quantity({"kind": "latency_ms", "cap_ms": CAP_MS, "logarithmic": True})
-    slow, fast = ([0] * 65 for _ in range(2))
-    slow[16], fast[48] = 900, 900  # three quarters of the way to the cap, and a quarter
+    slow, fast = ([0] * 129 for _ in range(2))
+    slow[32], fast[96] = 900, 900  # three quarters of the way to the cap, and a quarter
     window, _ = estimates(
         [report(series, slow, since=slow, baseline=fast, pinned=True)], monitor, INTERVALS
     )

@@ -18,6 +18,7 @@ from streaming_eval.adapters.tables import Tables
 from streaming_eval.cli import app
 from streaming_eval.pipeline.score_rows import instant
 from streaming_eval.scoring import define, definition_json
+from streaming_eval.scoring.cost import Priced
 from tests.pipeline.scored import score_row, score_table
 
 MINIMAL = Path(__file__).parents[1] / "configurations" / "minimal.yaml"
@@ -26,6 +27,8 @@ DEFINITIONS = {
     "old": define("contains", "contains"),
     "f1": define("token_f1", "token_f1"),
     "ms": define("latency_ms", "latency_ms", cap_ms=60_000),
+    "log": define("latency_ms", "latency_ms", cap_ms=60_000, logarithmic=True),
+    "cost": define("cost", "cost", priced=Priced(1.0, "EUR", {"m": (1.0, 2.0)})),
 }
 CANDIDATE_AGAINST_OTHER = Wanted("new", ("old-model",))
 

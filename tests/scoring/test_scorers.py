@@ -19,12 +19,16 @@ from streaming_eval.scoring import (
     definition_json,
     evaluation_version,
 )
+from streaming_eval.scoring.cost import Priced
 from tests.odd_but_good import odd_but_good
 
 SAMPLE = Sample("s", 0, "assistant", (Message("user", "Capital?"),), targets=("Paris",))
-ANSWER = Response("It is Paris.", latency_ms=250.0)
+ANSWER = Response("It is Paris.", latency_ms=250.0, cost=0.5)
 FAILED = Response(None, error="http_500", latency_ms=9.0)
-DEFINITIONS = [define(kind, f"my-{kind}", cap_ms=1_000.0, limit_ms=300.0) for kind in SCORERS]
+PRICED = Priced(cap=2.0, currency="EUR", per_million={"gpt": (1.0, 4.0)})
+DEFINITIONS = [
+    define(kind, f"my-{kind}", cap_ms=1_000.0, limit_ms=300.0, priced=PRICED) for kind in SCORERS
+]
 BINARY = ("exact_match", "contains", "latency_within", "refusal")
 JUDGE = define("judge", "helpful", low=1, high=5)
 ASKED = Request("http://judge/v1", "openai_chat", "judge-1", (), {"temperature": 0}, "r1")
@@ -71,7 +75,8 @@ def test_no_text_is_too_odd_to_be_scored(definition: ScorerDefinition) -> None:
 @every
 def test_a_definition_carries_the_name_the_operator_gave(definition: ScorerDefinition) -> None:
     assert definition.name == f"my-{definition.kind}"
-    assert definition.levels == (2 if definition.kind in BINARY else 65)
+    fine = 129 if definition.logarithmic else 65
+    assert definition.levels == (2 if definition.kind in BINARY else fine)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,7 @@ def test_every_scorer_has_a_direction_or_says_that_it_has_none() -> None:
     lower, neither = (
         {kind for kind, up in directions.items() if up is way} for way in (False, None)
     )
-    assert lower == {"latency_ms", "refusal"}
+    assert lower == {"cost", "latency_ms", "refusal"}
     assert neither == {"prompt_chars", "response_chars"}
 
 
@@ -116,6 +121,7 @@ def test_a_judge_is_counted_at_every_grade(low: int, high: int, levels: int) -> 
         lambda: define("judge", "j"),
         lambda: define("judge", "j", low=1),
         lambda: define("latency_ms", "l"),
+        lambda: define("cost", "c"),
         lambda: define("bleu", "b"),
     ],
 )

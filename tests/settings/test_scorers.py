@@ -26,7 +26,7 @@ def scorer(kind: str, **more: object) -> ScorerSettings:
 def test_what_has_no_better_and_no_worse_is_watched_for_drift_alone(kind: str) -> None:
     given = scorer(kind)
     judged = bound_scorer(settings(), given).definition.higher_is_better is not None
-    assert given.raises_alerts == (judged and kind != "latency_ms")
+    assert given.raises_alerts == (judged and kind not in ("latency_ms", "cost"))
     assert given.watches_drift == (kind != "latency_ms")
     if not judged:
         for key, value in (("alarm", True), ("smallest_effect", 0.1)):

@@ -155,3 +155,14 @@ def test_other_mistakes_in_the_file_are_left_to_others(wrong: object) -> None:
     for key in ("candidates", "scorers", "prices", "budgets"):
         found(**{key: wrong, "cache": {"policy": "off"}})
     found(budgets=caps({"money": [], "per": {}, "model": 7}, None))
+
+
+def test_a_scorer_of_costs_needs_the_price_of_every_candidate() -> None:
+    cost = [*JUDGES, {"kind": "cost"}]
+    assert found(scorers=cost) == []  # the judge's own price plays no part
+    assert found(scorers=cost, candidates=[]) == []
+    two = [*CANDIDATES, {"name": "d", "model": "other"}]
+    (problem,) = found(scorers=cost, candidates=two)
+    assert problem.path == ("candidates", 1, "model")
+    assert "'other' has no price" in problem.message
+    assert found(candidates=two) == []
