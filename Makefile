@@ -34,7 +34,7 @@ demo: $(READY) ## the whole product on real data, until the alert fires; ARGS="-
 test: $(READY) ## all tests, with Spark, Kafka, Prometheus and Alertmanager; ARGS are pytest's
 	@scripts/setup.sh prometheus
 	@scripts/setup.sh alertmanager
-	@time $(RUN) -m pytest $(ARGS)
+	@time scripts/test.sh $(ARGS)
 
 test-fast: $(INSTALLED) ## the tests that need neither Spark nor outside processes
 	@$(RUN) -m pytest -m "not spark and not slow" $(ARGS)

@@ -96,7 +96,7 @@ def test_the_state_timeline_codes_each_state(prometheus: PrometheusApi) -> None:
 def test_the_worst_series_come_with_their_state(prometheus: PrometheusApi) -> None:
     expr = dict(panel_queries(OVERVIEW))["Series, most evidence of a regression first"]
     found = prometheus.query(substitute(expr, VALUES))
-    assert len(found) == 9, "one row per series"
+    assert len(found) == 10, "one row per series"
     states = {(each.labels["model"], each.labels["state"]) for each in found}
     assert ("assistant", "regressed") in states
     assert min(each.value for each in found) == 0, "no evidence is 0, not a large negative number"
@@ -119,7 +119,7 @@ def test_the_distributions_with_most_evidence_come_with_their_state(
 ) -> None:
     expr = dict(panel_queries(DRIFT))["Distributions, most evidence of drift first"]
     found = prometheus.query(substitute(expr, VALUES))
-    assert len(found) == 9, "comparisons and judges have no distribution of their own"
+    assert len(found) == 10, "comparisons and judges have no distribution of their own"
     strongest = {each.labels["scorer"] for each in found if each.value > 1}
     assert strongest == {"helpful", "segment_mix"}
     assert {e.labels["state"] for e in found if e.labels["scorer"] in strongest} == {"drifted"}

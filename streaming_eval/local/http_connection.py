@@ -25,6 +25,7 @@ Handler = Callable[[Head, bytes], Reply]
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_S = 1.0
 _ENOUGH = MAX_HEAD_BYTES + MAX_BODY_BYTES
 
 
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._pieces: Iterator[Piece] | None = None
         self._asked_at = 0.0
         self._writable = True
-        self._told_to_continue = False
+        self._told_to_continue = self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
@@ -94,6 +95,8 @@ class Connection(asyncio.Protocol):
         return self._timer is not None or self._pieces is not None
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._buffer += data
         if not self._busy and self._writable:
             self._advance()
@@ -106,12 +109,20 @@ class Connection(asyncio.Protocol):
             while self._buffer and not self._busy and self._writable and self._serve_one():
                 pass
         except BadRequest as error:
-            self._buffer = b""
-            body = orjson.dumps({"error": {"message": error.message, "type": "bad_request"}})
-            self._transport.write(Reply(error.status, body).encode(keep_alive=False))
-            self._transport.close()
+            self._refuse(error)
         if len(self._buffer) <= _ENOUGH and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _refuse(self, error: BadRequest) -> None:
+        """Says why, and closes when the client has had time to read it.
+
+        A socket that is closed with bytes left to read is reset, and the client may lose the reply.
+        """
+        self._refused, self._buffer = True, b""
+        body = orjson.dumps({"error": {"message": error.message, "type": "bad_request"}})
+        self._transport.write(Reply(error.status, body).encode(keep_alive=False))
+        self._transport.write_eof()
+        self._loop.call_later(_LINGER_S, self._transport.close)
 
     def _serve_one(self) -> bool:
         """Whether a request was taken from the buffer."""
