@@ -23,6 +23,7 @@ from streaming_eval.pipeline.session import spark_session
 from streaming_eval.settings import SparkSettings
 
 _WARM_UP = 2
+_MOST_TO_FLUSH = 12  # batches until RocksDB has written out what it holds in memory
 _SHIFT_SERIES, _SHIFT_ROWS = 20, 300
 _SHIFT_AT, _SHIFTED = 8, 6  # batches before the drop and after it
 _PASS, _SHIFTED_PASS = 0.9, 0.75
@@ -66,7 +67,7 @@ def _compare(
     built_in = BuiltIn(spark, fleet, directory / "built-in")
     numpy = Numpy(fleet)
     sides: tuple[Side, ...] = (ours, built_in, numpy)
-    seconds = []
+    seconds: list[list[float]] = []
     for number in range(batches + _WARM_UP):
         rows = score_rows(fleet, number, size.rows, _PASS)
         seconds.append([side.take(number, rows) for side in sides])
@@ -88,9 +89,15 @@ def _compare(
         "" if size.over_numpy is None else f"<= {size.over_numpy:g}",
         met=None if size.over_numpy is None else over.upper <= size.over_numpy,
     )
+    for number in range(len(seconds), len(seconds) + _MOST_TO_FLUSH):
+        before, rows = ours.state_bytes(), score_rows(fleet, number, size.rows, _PASS)
+        ours.take(number, rows)
+        numpy.take(number, rows)
+        if ours.state_bytes() != before:
+            break
     _state_size(ours, numpy, size, report)
-    for side in (ours, built_in):
-        side.stop()
+    ours.stop()
+    built_in.stop()
 
 
 def _state_size(ours: Ours, numpy: Numpy, size: _Size, report: Report) -> None:

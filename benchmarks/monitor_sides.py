@@ -5,24 +5,21 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
-from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.query import StreamingQuery
 
 from benchmarks.monitor_rows import BATCH_MS, Watched, panes_by_series
+from streaming_eval.adapters.schemas import SCORES
+from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import Pane, SeriesState, expire, observe
-from streaming_eval.pipeline.decision_stream import STREAM_ROWS, count_rows
-from streaming_eval.pipeline.monitor_query import reports
-from streaming_eval.pipeline.preaggregate import READ, pane_counts
-from streaming_eval.pipeline.series_layout import SeriesLayout
+from streaming_eval.pipeline.monitor_query import reports, rows_of
 from streaming_eval.pipeline.series_processor import REPORT, STATE
 from streaming_eval.pipeline.series_report import SeriesReport, report
 from streaming_eval.records import SeriesKey
@@ -37,19 +34,17 @@ class Side(Protocol):
 
 
 class _Query(ABC):
-    """A streaming query over files, one a batch; nothing happens between batches."""
+    """A streaming query that takes a batch for each file; nothing happens between batches."""
 
     def __init__(self, spark: SparkSession, directory: Path) -> None:
-        self._input, self._checkpoint = directory / "input", directory / "checkpoint"
-        self._input.mkdir(parents=True)
+        self._directory = directory
+        directory.mkdir(parents=True)
         self._spark = spark
         self._query: StreamingQuery | None = None
         self._rows: list[Row] = []
 
     def take(self, number: int, rows: pa.Table) -> float:
-        hidden = self._input / f".{number}"
-        pq.write_table(rows, hidden)
-        hidden.rename(self._input / f"{number:05d}.parquet")
+        self._append(number, rows)
         if self._query is None:
             self._query = self._start()
         self._query.processAllAvailable()
@@ -61,12 +56,10 @@ class _Query(ABC):
             self._query.stop()
 
     def _start(self) -> StreamingQuery:
-        schema = self._spark.read.parquet(str(self._input)).schema
-        rows = self._spark.readStream.schema(schema).option("maxFilesPerTrigger", 1)
-        stream = self._step(rows.parquet(str(self._input)))
         return (
-            stream.writeStream.outputMode("update")
-            .option("checkpointLocation", str(self._checkpoint))
+            self._stream()
+            .writeStream.outputMode("update")
+            .option("checkpointLocation", str(self._directory / "checkpoint"))
             .trigger(processingTime="50 milliseconds")
             .foreachBatch(self._collect)
             .start()
@@ -76,16 +69,20 @@ class _Query(ABC):
         self._rows += batch.collect()
 
     @abstractmethod
-    def _step(self, rows: DataFrame) -> DataFrame:
-        """What the query makes of its rows."""
+    def _append(self, number: int, rows: pa.Table) -> None:
+        """Puts a batch where the query reads."""
+
+    @abstractmethod
+    def _stream(self) -> DataFrame:
+        """What the query makes of it."""
 
 
 class Ours(_Query):
-    """The monitor query, from score rows to reports."""
+    """The monitor query, from the table of scores to reports."""
 
     def __init__(self, spark: SparkSession, fleet: Watched, directory: Path) -> None:
         super().__init__(spark, directory)
-        self._plan = fleet.plan
+        self._plan, self._tables = fleet.plan, Tables(directory)
 
     def reported(self) -> list[SeriesReport]:
         """What has been reported since this was asked last."""
@@ -102,28 +99,41 @@ class Ours(_Query):
             for operator in progress.stateOperators
         )
 
-    def _step(self, rows: DataFrame) -> DataFrame:
-        counts = rows.select(*READ).mapInArrow(
-            partial(_counts, layout=self._plan.layout), from_arrow_schema(STREAM_ROWS)
-        )
-        return reports(counts, self._plan)
+    def _append(self, number: int, rows: pa.Table) -> None:
+        known = {"event_date": pc.cast(rows["event_time"], pa.date32())}
+        columns = [
+            rows[field.name]
+            if field.name in rows.column_names
+            else known.get(field.name, pa.nulls(rows.num_rows, field.type))
+            for field in SCORES
+        ]
+        self._tables.append_untracked("scores", pa.table(columns, schema=SCORES))
 
-
-def _counts(batches: Iterable[pa.RecordBatch], layout: SeriesLayout) -> Iterator[pa.RecordBatch]:
-    return count_rows(pane_counts(batches, layout))
+    def _stream(self) -> DataFrame:
+        return reports(rows_of(self._spark, self._tables, self._plan, tasks=2), self._plan)
 
 
 class BuiltIn(_Query):
-    """Spark's own aggregation of the same rows."""
+    """Spark's own aggregation of the same rows, from Parquet files."""
 
     def __init__(self, spark: SparkSession, fleet: Watched, directory: Path) -> None:
         super().__init__(spark, directory)
+        self._input = directory / "input"
+        self._input.mkdir()
         self._lateness = f"{fleet.plan.allowed_lateness_ms} milliseconds"
 
-    def _step(self, rows: DataFrame) -> DataFrame:
+    def _append(self, number: int, rows: pa.Table) -> None:
+        hidden = self._input / f".{number}"
+        pq.write_table(rows, hidden)
+        hidden.rename(self._input / f"{number:05d}.parquet")
+
+    def _stream(self) -> DataFrame:
+        schema = self._spark.read.parquet(str(self._input)).schema
+        files = self._spark.readStream.schema(schema).option("maxFilesPerTrigger", 1)
         pane = f.window("event_time", f"{BATCH_MS} milliseconds")
         return (
-            rows.withWatermark("event_time", self._lateness)
+            files.parquet(str(self._input))
+            .withWatermark("event_time", self._lateness)
             .groupBy("model", "scorer", "evaluation_version", pane)
             .agg(f.count("value"), f.sum("value"), f.sum(f.col("value") * f.col("value")))
         )
