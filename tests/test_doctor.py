@@ -170,8 +170,15 @@ def test_kafka_is_there_with_both_topics_or_the_missing_one_is_named() -> None:
     found = check_kafka({"other.samples": 3, "other.dlq": 1})
     assert {finding.status for finding in found} == {Status.OK}
     assert only(found, "topic other.samples").detail == "3 partitions"
-    missing = only(check_kafka({"other.samples": 3}), "topic other.dlq")
+    missing = only(check_kafka({"other.dlq": 1}), "topic other.samples")
     assert (missing.status, missing.detail) == (Status.FAIL, "does not exist")
+
+
+def test_a_dead_letter_topic_that_the_job_will_make_is_no_failure() -> None:
+    found = check_kafka({"other.samples": 3})
+    assert only(found, "topic other.samples").status is Status.OK
+    missing = only(found, "topic other.dlq")
+    assert (missing.status, missing.detail) == (Status.WARN, "does not exist; run makes it")
 
 
 def test_a_silent_kafka_fails_and_says_what_to_do() -> None:

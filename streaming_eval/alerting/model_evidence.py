@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streaming_eval.snapshot import EstimateView
+from streaming_eval.stats.e_detector import LOG_ZERO
 from streaming_eval.stats.fleet_budget import roll_up
 
 
@@ -67,7 +68,7 @@ def _joined(names: tuple[str, str, str], views: list[EstimateView]) -> ModelEvid
     shares = np.exp(least - thresholds)
     return ModelEvidence(
         *names,
-        log_evidence=float(roll_up(log_m, shares)),
+        log_evidence=max(float(roll_up(log_m, shares)), LOG_ZERO),
         log_threshold=float(least - np.log(shares.sum())),
         series=len(views),
         worst=views[int((log_m - thresholds).argmax())].key.segment,

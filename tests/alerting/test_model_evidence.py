@@ -42,6 +42,11 @@ def test_many_that_are_near_their_thresholds_are_an_alarm_of_the_model() -> None
     assert not of(*near[:3]).regressed
 
 
+def test_no_evidence_anywhere_is_no_evidence_to_the_last_bit() -> None:
+    silent = [series(f"tier={n}", LOG_ZERO) for n in range(7)]
+    assert all(of(*silent[:n]).log_evidence == LOG_ZERO for n in range(1, 8))
+
+
 EVIDENCES = st.lists(
     st.tuples(st.floats(-700.0, 30.0), st.floats(5.0, 20.0)), min_size=1, max_size=8
 )

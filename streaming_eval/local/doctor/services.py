@@ -41,7 +41,7 @@ def kafka(
     environ: Mapping[str, str],
     connect: Callable[[str, Mapping[str, str]], KafkaAdmin] = KafkaAdmin,
 ) -> list[Finding]:
-    """Whether the brokers answer and both topics exist."""
+    """Whether the brokers answer and both topics exist; the job needs only that of samples."""
     source = settings.kafka
     servers = source.bootstrap_servers
     try:
@@ -53,15 +53,24 @@ def kafka(
         remedy = "start Kafka, or correct kafka.bootstrap_servers and kafka.security"
         return [fail("kafka", f"{servers} does not answer within {_TIMEOUT_S:g} s", remedy)]
     partitions = admin.partitions(_TIMEOUT_S)
-    topics = [_topic(name, partitions) for name in (source.topic, source.dead_letter_topic)]
+    topics = [
+        _topic(source.topic, partitions, fail, "does not exist"),
+        # The job makes this one, if it may.
+        _topic(source.dead_letter_topic, partitions, warn, "does not exist; run makes it"),
+    ]
     return [ok("kafka", f"{servers} answers"), *topics]
 
 
-def _topic(name: str, partitions: Mapping[str, int]) -> Finding:
+def _topic(
+    name: str,
+    partitions: Mapping[str, int],
+    found: Callable[[str, str, str], Finding],
+    missing: str,
+) -> Finding:
     if name in partitions:
         return ok(f"topic {name}", f"{partitions[name]} partitions")
     remedy = f"kafka-topics.sh --create --topic {name}, or correct its name under `kafka`"
-    return fail(f"topic {name}", "does not exist", remedy)
+    return found(f"topic {name}", missing, remedy)
 
 
 def endpoints(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
