@@ -20,8 +20,8 @@ from streaming_eval.adapters.schemas import SCORES
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.alerting import Pane, SeriesState, expire, observe
 from streaming_eval.pipeline.monitor_query import reports, rows_of
-from streaming_eval.pipeline.series_processor import REPORT, STATE
-from streaming_eval.pipeline.series_report import SeriesReport, report
+from streaming_eval.pipeline.series_processor import REPORTS, STATE
+from streaming_eval.pipeline.series_report import Advance, SeriesReport, report
 from streaming_eval.records import SeriesKey
 
 
@@ -87,7 +87,7 @@ class Ours(_Query):
     def reported(self) -> list[SeriesReport]:
         """What has been reported since this was asked last."""
         told, self._rows = self._rows, []
-        return [REPORT.unpack(row) for row in told]
+        return [one for row in told for one in REPORTS.unpack(row).reports]
 
     def state_bytes(self) -> int:
         """Bytes of all files that RocksDB keeps, as the query's newest progress says."""
@@ -156,7 +156,7 @@ class Numpy:
             arrived = [Pane(begin_ms, tuple(counts)) for begin_ms, counts in panes.items()]
             counted = observe(before, arrived, watermark_ms, plan)
             after, closed = expire(counted, watermark_ms, plan)
-            report(key, before, after, closed, plan)
+            report(Advance(key, before, after, closed), plan)
             self._states[key] = after
         newest_us = rows["event_time"].cast(pa.int64()).to_numpy().max()
         self._newest_ms = int(newest_us) // 1_000

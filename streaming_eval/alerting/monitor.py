@@ -31,7 +31,7 @@ from streaming_eval.alerting.course import course, total, weighed, with_course
 from streaming_eval.alerting.decisions import Decision, take
 from streaming_eval.alerting.drift_course import with_drift
 from streaming_eval.alerting.plan import SeriesPlan
-from streaming_eval.alerting.reading import comparable, looked_at, pinned
+from streaming_eval.alerting.reading import comparable, in_force, looked_at, pinned
 from streaming_eval.alerting.state import Pane, SeriesState
 from streaming_eval.windows import closed, start_ms
 
@@ -60,16 +60,17 @@ def observe(
     _check(arrived, plan)
     kept = [pane for pane in arrived if not _late(pane, state, mature_ms, plan)]
     n_kept = sum(pane.n for pane in kept)
+    seen = kept if plan.looks_early else ()
+    # One copy for all: on a fleet of thousands, copies are what a batch consists of.
     state = replace(
         state,
         transitions=(),
         open_panes=_merged(state.open_panes, kept, plan.pane_ms),
+        windows=_merged(state.windows, seen, plan.window_ms),
         n_total=state.n_total + n_kept,
         n_late=state.n_late + sum(pane.n for pane in arrived) - n_kept,
         n_missing=state.n_missing + sum(pane.missing for pane in arrived),
     )
-    if plan.looks_early:
-        state = replace(state, windows=_merged(state.windows, kept, plan.window_ms))
     for decision in decisions:
         state = take(state, decision, plan)
     return _close_panes(state, mature_ms, plan)
@@ -91,7 +92,9 @@ def expire(
     if newest := (*past, *kept)[-1:]:
         oldest_ms = newest[0].start_ms + plan.window_ms - plan.longest_sliding_ms
         past = tuple(window for window in past if window.start_ms >= oldest_ms)
-    return replace(state, windows=kept, past_windows=past), gone
+    if gone or past != state.past_windows:
+        state = replace(state, windows=kept, past_windows=past)
+    return state, gone
 
 
 def wake_at(state: SeriesState, plan: SeriesPlan) -> set[int]:
@@ -115,8 +118,10 @@ def _late(pane: Pane, state: SeriesState, mature_ms: int, plan: SeriesPlan) -> b
     return state.last_closed_ms is not None and pane.start_ms <= state.last_closed_ms
 
 
-def _merged(held: tuple[Pane, ...], more: Iterable[Pane], width_ms: int) -> tuple[Pane, ...]:
+def _merged(held: tuple[Pane, ...], more: Sequence[Pane], width_ms: int) -> tuple[Pane, ...]:
     """Panes or windows of `width_ms` by start, with the counts of `more` added."""
+    if not more:
+        return held
     by_start = {pane.start_ms: pane for pane in held}
     for pane in more:
         begin_ms = start_ms(pane.start_ms, width_ms)
@@ -129,13 +134,13 @@ def _merged(held: tuple[Pane, ...], more: Iterable[Pane], width_ms: int) -> tupl
 def _close_panes(state: SeriesState, mature_ms: int, plan: SeriesPlan) -> SeriesState:
     closing = [p for p in state.open_panes if closed(p.start_ms, plan.pane_ms, mature_ms)]
     if closing:
+        unseen = () if plan.looks_early else closing
         state = replace(
             state,
             open_panes=state.open_panes[len(closing) :],
             last_closed_ms=closing[-1].start_ms,
+            windows=_merged(state.windows, unseen, plan.window_ms),
         )
-        if not plan.looks_early:
-            state = replace(state, windows=_merged(state.windows, closing, plan.window_ms))
     state, rest = _fill_baseline(state, closing, plan)
     if not pinned(state, plan):
         return state
@@ -149,16 +154,16 @@ def _fill_baseline(
     state: SeriesState, panes: Sequence[Pane], plan: SeriesPlan
 ) -> tuple[SeriesState, Sequence[Pane]]:
     """Give closed panes to the baseline until it is pinned; return the panes that come after."""
-    for taken, pane in enumerate(panes):
-        if pinned(state, plan):
-            return state, panes[taken:]
-        baseline = state.baseline.with_pane(pane.start_ms, pane.counts, plan.seasons)
+    baseline, since_ms, rest = state.baseline, state.since_ms, list(panes)
+    while rest and not in_force(baseline, plan):
+        pane = rest.pop(0)
+        baseline = baseline.with_pane(pane.start_ms, pane.counts, plan.seasons)
         end_ms = pane.start_ms + plan.pane_ms
         if _full(baseline.n, baseline.begin_ms or 0, end_ms, plan):
-            baseline = replace(baseline, end_ms=end_ms, version=1)
-            state = replace(state, since_ms=end_ms)
-        state = replace(state, baseline=baseline)
-    return state, ()
+            baseline, since_ms = replace(baseline, end_ms=end_ms, version=1), end_ms
+    if len(rest) < len(panes):
+        state = replace(state, baseline=baseline, since_ms=since_ms)
+    return state, rest
 
 
 def _full(n: int, begin_ms: int, end_ms: int, plan: SeriesPlan) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streaming_eval.alerting.alarm import ChangeEstimate
+from streaming_eval.alerting.baseline import Baseline
 from streaming_eval.alerting.course import began, course, total, weighed
 from streaming_eval.alerting.detector import constant
 from streaming_eval.alerting.detector import null_mean as detector_null_mean
@@ -14,7 +15,12 @@ from streaming_eval.stats.e_detector import LOG_ZERO, Track, log_evidence
 
 def pinned(state: SeriesState, plan: SeriesPlan) -> bool:
     """Whether there is a baseline, be it too small to compare with."""
-    return state.baseline.version > 0 or constant(state.baseline, plan) is not None
+    return in_force(state.baseline, plan)
+
+
+def in_force(baseline: Baseline, plan: SeriesPlan) -> bool:
+    """Whether it is what the series is compared with, no longer being collected."""
+    return baseline.version > 0 or constant(baseline, plan) is not None
 
 
 def baseline_missing(state: SeriesState, plan: SeriesPlan) -> int:

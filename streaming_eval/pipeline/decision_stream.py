@@ -10,39 +10,16 @@ import pyarrow as pa
 
 from streaming_eval.adapters.schemas import DECISIONS
 from streaming_eval.alerting import Baseline, Decision
-from streaming_eval.pipeline.codec import Codec
-from streaming_eval.pipeline.preaggregate import PANE_COUNTS
-from streaming_eval.pipeline.score_rows import instant
+from streaming_eval.pipeline.arrivals import NO_NEWS_OF_TIME, Arrival, bucket_rows
 
-DECISION: Codec[Decision] = Codec(Decision, "decision")
 READ_DECISIONS = tuple(DECISIONS.names)
-STREAM_ROWS = PANE_COUNTS.append(pa.field(DECISION.column, pa.string()))
-"""Counts of a series and pane, or a decision about a series."""
 
 
 def decision_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """One row per decision, without counts. It is no news of time, so the watermark stays."""
-    rows = [
-        {
-            "series_key": row["series_key"],
-            "pane_ms": 0,
-            "levels": [],
-            "counts": [],
-            "newest": instant(0),
-            DECISION.column: DECISION.pack(decision(row))[0],
-        }
-        for batch in batches
-        for row in batch.to_pylist()
-    ]
-    if rows:
-        yield pa.RecordBatch.from_pylist(rows, schema=STREAM_ROWS)
-
-
-def count_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Rows of `pane_counts` as rows of the stream."""
-    for batch in batches:
-        columns = [*batch.columns, pa.nulls(batch.num_rows, pa.string())]
-        yield pa.RecordBatch.from_arrays(columns, schema=STREAM_ROWS)
+    """The stream's rows for rows of the table. They are no news of time, so the watermark stays."""
+    rows = (row for batch in batches for row in batch.to_pylist())
+    arrivals = (Arrival(row["series_key"], decision=decision(row)) for row in rows)
+    yield from bucket_rows(arrivals, NO_NEWS_OF_TIME)
 
 
 def decision(row: Mapping[str, Any]) -> Decision:

@@ -12,24 +12,15 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.pipeline.appended_rows import AppendedRows, Feed, appended_rows
-from streaming_eval.pipeline.decision_stream import (
-    DECISION,
-    READ_DECISIONS,
-    count_rows,
-    decision_rows,
-)
+from streaming_eval.pipeline.arrivals import ARRIVALS, BUCKET, NEWEST, STREAM_DDL, count_rows
+from streaming_eval.pipeline.decision_stream import READ_DECISIONS, decision_rows
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import READ, pane_counts
-from streaming_eval.pipeline.series_bucket import bucket_column
 from streaming_eval.pipeline.series_layout import SeriesLayout
-from streaming_eval.pipeline.series_processor import REPORT, SeriesProcessor
+from streaming_eval.pipeline.series_processor import REPORTS, SeriesProcessor
 
 QUERY = "monitor"
 _ROWS_PER_TRIGGER = 2_000_000
-_ROWS = (
-    "series_key string, pane_ms long, levels array<long>, counts array<long>, newest timestamp, "
-    f"{DECISION.column} string"
-)
 
 
 def rows_of(spark: SparkSession, tables: Tables, plan: MonitorPlan, tasks: int) -> DataFrame:
@@ -41,7 +32,7 @@ def rows_of(spark: SparkSession, tables: Tables, plan: MonitorPlan, tasks: int) 
     decisions = Feed("decisions", Path(tables.uri("decisions")), READ_DECISIONS, decision_rows)
     feeds = (scores, decisions)
     return appended_rows(
-        spark, AppendedRows(feeds, _ROWS, _ROWS_PER_TRIGGER, tasks, plan.worker_silence_s)
+        spark, AppendedRows(feeds, STREAM_DDL, _ROWS_PER_TRIGGER, tasks, plan.worker_silence_s)
     )
 
 
@@ -50,27 +41,21 @@ def _counts(batches: Iterable[pa.RecordBatch], layout: SeriesLayout) -> Iterator
 
 
 def reports(rows: DataFrame, plan: MonitorPlan) -> DataFrame:
-    """Counts and decisions in, one report per series and batch out; starts nothing.
+    """Counts and decisions in, reports on what they changed out; starts nothing.
 
-    Spark's key is a bucket of series, not a series: see `series_bucket`.
+    Spark's key is a bucket of series, not a series, and a row is for all of it: see
+    `series_bucket` and `arrivals`.
 
     The watermark column is dropped before the stateful step: Spark would silently discard late
     rows, where the step counts them.
     """
-    marked = rows.withWatermark("newest", f"{plan.allowed_lateness_ms} milliseconds")
+    marked = rows.withWatermark(NEWEST, f"{plan.allowed_lateness_ms} milliseconds")
     return (
-        marked.select(
-            bucket_column("series_key").alias("bucket"),
-            "series_key",
-            "pane_ms",
-            "levels",
-            "counts",
-            DECISION.column,
-        )
-        .groupBy("bucket")
+        marked.select(BUCKET, ARRIVALS.column)
+        .groupBy(BUCKET)
         .transformWithState(
             statefulProcessor=SeriesProcessor(plan),
-            outputStructType=REPORT.schema,
+            outputStructType=REPORTS.schema,
             outputMode="Update",
             timeMode="EventTime",
         )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from streaming_eval.pipeline.monitor_rows import (
 )
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.score_rows import instant
-from streaming_eval.pipeline.series_processor import REPORT
+from streaming_eval.pipeline.series_processor import REPORTS
 from streaming_eval.pipeline.series_report import SeriesReport, one_per_series
 from streaming_eval.pipeline.stored_baseline import (
     StoredBaseline,
@@ -102,7 +103,8 @@ class MonitorSink:
     def _commit(self, batch: DataFrame, batch_id: int) -> None:
         began = time.monotonic()
         # All of the state must be consumed, by one action, whatever was committed before.
-        reports = one_per_series(REPORT.unpack(row) for row in batch.collect())
+        told = (REPORTS.unpack(row).reports for row in batch.collect())
+        reports = one_per_series(chain.from_iterable(told))
         now_ms = time.time_ns() // 1_000_000
         shown = estimates(reports, self._plan, self._intervals)
         steps = self._steps(reports, shown, now_ms)

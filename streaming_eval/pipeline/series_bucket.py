@@ -13,9 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
-from pyspark.sql import Column
-from pyspark.sql import functions as f
-
 # A bucket is written whole when one of its series changes; fewer buckets write more, more buckets
 # ask more often. Spark finds a bucket's state by this number: another one is another layout.
 BUCKETS = 256
@@ -24,11 +21,6 @@ BUCKETS = 256
 def bucket_of(series_key: str) -> int:
     """Which bucket holds a series, 0 to 255."""
     return crc32(series_key.encode()) % BUCKETS
-
-
-def bucket_column(series_key: str) -> Column:
-    """`bucket_of` a column, for Spark."""
-    return (f.crc32(f.col(series_key)) % BUCKETS).cast("int")
 
 
 @dataclass(frozen=True, slots=True)

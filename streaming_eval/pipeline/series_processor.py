@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from pyspark.sql import Row
 from pyspark.sql.streaming.stateful_processor import (
@@ -18,22 +18,31 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from streaming_eval.alerting import Decision, Pane, SeriesState, expire, fits, observe, wake_at
 from streaming_eval.alerting.plan import SeriesPlan
+from streaming_eval.pipeline.arrivals import ARRIVALS, Arrival
 from streaming_eval.pipeline.codec import Codec
-from streaming_eval.pipeline.decision_stream import DECISION
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.preaggregate import MISSING
 from streaming_eval.pipeline.series_bucket import BUCKETS, StoredSeries, bucket_text, read_bucket
-from streaming_eval.pipeline.series_report import SeriesReport, report
+from streaming_eval.pipeline.series_report import Advance, SeriesReport, report
 from streaming_eval.pipeline.worker_life import worker_life
 from streaming_eval.pipeline.worker_memory import spare_the_collector
 from streaming_eval.records import SeriesKey
 
 STATE: Codec[SeriesState] = Codec(SeriesState, "state")
-REPORT: Codec[SeriesReport] = Codec(SeriesReport, "report")
 LAYOUT = f"{SeriesState().version} in {BUCKETS} buckets"
 # The layout is in the state's name: another layout is another state, never misread.
 STATE_NAME = f"series_v{SeriesState().version}_of_{BUCKETS}"
 _BUCKET = StructType([StructField("series", StringType(), nullable=False)])
+
+
+@dataclass(frozen=True, slots=True)
+class BucketReports:
+    """What is said of the series of one bucket."""
+
+    reports: tuple[SeriesReport, ...]
+
+
+REPORTS: Codec[BucketReports] = Codec(BucketReports, "reports", read_back=False)
 
 
 @dataclass(slots=True)
@@ -66,9 +75,10 @@ class SeriesProcessor(StatefulProcessor):
     def handleInputRows(  # type: ignore[override]
         self, key: tuple[int, ...], rows: Iterator[Row], timerValues: TimerValues
     ) -> Iterator[Row]:
-        by_series: dict[str, list[Row]] = defaultdict(list)
+        by_series: dict[str, list[Arrival]] = defaultdict(list)
         for row in rows:
-            by_series[row.series_key].append(row)
+            for arrival in ARRIVALS.unpack((row[ARRIVALS.column],)).arrivals:
+                by_series[arrival.series_key].append(arrival)
         batches = {
             key: _batch(of_series, plan)
             for key, of_series in by_series.items()
@@ -105,15 +115,16 @@ class SeriesProcessor(StatefulProcessor):
         """Stores the bucket whose series have taken in their batches, and reports on those."""
         if not batches:
             return iter(())
-        told = []
+        told: list[SeriesReport] = []
         wanted = _wakes(stored)
         for key, batch in batches.items():
             stored[key], said = self._taken(key, stored.get(key), batch, timers)
-            told.append(Row(**{REPORT.column: REPORT.pack(said)[0]}))
+            told.append(said)
         self._state.update((bucket_text(stored),))
         for time_ms in sorted(_wakes(stored) - wanted):
             self._handle.registerTimer(time_ms)
-        return iter(told)
+        (reports,) = REPORTS.pack(BucketReports(tuple(told)))
+        return iter([Row(**{REPORTS.column: reports})])
 
     def _taken(
         self, key: str, stored: StoredSeries | None, batch: _Batch, timers: TimerValues
@@ -125,33 +136,31 @@ class SeriesProcessor(StatefulProcessor):
         counted = observe(before, batch.panes.values(), watermark_ms, plan, fit)
         after, closed = expire(counted, watermark_ms, plan)
         (packed,) = STATE.pack(after)
-        said = replace(
-            report(key, before, after, closed, plan),
-            state_bytes=len(packed.encode()),
-            decisions_unfit=len(batch.decisions) - len(fit),
-        )
-        return StoredSeries(frozenset(wake_at(after, plan)), packed), said
+        unfit = len(batch.decisions) - len(fit)
+        advance = Advance(key, before, after, closed, len(packed.encode()), unfit)
+        return StoredSeries(frozenset(wake_at(after, plan)), packed), report(advance, plan)
 
 
 def _wakes(stored: Mapping[str, StoredSeries]) -> set[int]:
     return {time_ms for series in stored.values() for time_ms in series.wake_ms}
 
 
-def _batch(rows: Iterable[Row], plan: SeriesPlan) -> _Batch:
+def _batch(arrivals: Iterable[Arrival], plan: SeriesPlan) -> _Batch:
     batch = _Batch(plan)
-    for row in rows:
-        if row.decision is not None:
-            batch.decisions.append(DECISION.unpack((row.decision,)))
+    for arrival in arrivals:
+        if arrival.decision is not None:
+            batch.decisions.append(arrival.decision)
         else:
-            old = batch.panes.get(row.pane_ms, Pane(row.pane_ms, (0,) * plan.grid.cells))
-            batch.panes[row.pane_ms] = _with(old, row.levels, row.counts)
+            start_ms = arrival.pane_ms
+            old = batch.panes.get(start_ms) or Pane(start_ms, (0,) * plan.grid.cells)
+            batch.panes[start_ms] = _with(old, arrival)
     batch.decisions.sort(key=lambda decision: decision.made_ms)
     return batch
 
 
-def _with(pane: Pane, cells: Sequence[int], counts: Sequence[int]) -> Pane:
+def _with(pane: Pane, arrival: Arrival) -> Pane:
     held, missing = list(pane.counts), pane.missing
-    for cell, n in zip(cells, counts, strict=True):
+    for cell, n in zip(arrival.cells, arrival.counts, strict=True):
         if cell == MISSING:
             missing += n
         else:

@@ -95,19 +95,32 @@ class SeriesReport:
     drift: DriftReport | None = None
 
 
-def report(
-    key: str,
-    before: SeriesState,
-    after: SeriesState,
-    closed: tuple[Pane, ...],
-    plan: SeriesPlan,
-) -> SeriesReport:
-    """The report on a series whose state went from `before` to `after`."""
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What one batch did to one series.
+
+    Attributes:
+        closed: windows that closed with it.
+        state_bytes: size of the state that was written.
+        decisions_unfit: decisions that do not fit the series any more.
+    """
+
+    series_key: str
+    before: SeriesState
+    after: SeriesState
+    closed: tuple[Pane, ...]
+    state_bytes: int = 0
+    decisions_unfit: int = 0
+
+
+def report(advance: Advance, plan: SeriesPlan) -> SeriesReport:
+    """The report on a series after a batch."""
+    before, after = advance.before, advance.after
     sliding = ((width_ms, sliding_window(after, width_ms, plan)) for width_ms in plan.sliding_ms)
     return SeriesReport(
-        series_key=key,
+        series_key=advance.series_key,
         windows=after.windows,
-        closed_windows=closed,
+        closed_windows=advance.closed,
         sliding_windows=tuple(SlidingWindow(ms, window) for ms, window in sliding if window),
         since=since_baseline(after, plan),
         since_ms=after.since_ms,
@@ -121,7 +134,9 @@ def report(
         n_total=after.n_total,
         n_missing=after.n_missing,
         n_late=after.n_late,
+        state_bytes=advance.state_bytes,
         n_late_new=after.n_late - before.n_late,
+        decisions_unfit=advance.decisions_unfit,
         drift=_drift_report(after, plan),
     )
 

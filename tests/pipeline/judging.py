@@ -17,8 +17,8 @@ from streaming_eval.pipeline.estimates import IntervalPlan
 from streaming_eval.pipeline.gate import Gate
 from streaming_eval.pipeline.monitor_sink import MonitoredBatch, MonitorOutlets, MonitorSink
 from streaming_eval.pipeline.plan import monitor_plan
-from streaming_eval.pipeline.series_processor import REPORT
-from streaming_eval.pipeline.series_report import SeriesReport, report
+from streaming_eval.pipeline.series_processor import REPORTS, BucketReports
+from streaming_eval.pipeline.series_report import Advance, SeriesReport, report
 from streaming_eval.records import ALL_SEGMENTS, SeriesKey
 from streaming_eval.settings import Settings
 from tests.pipeline.fleet import PANE_MS
@@ -107,8 +107,8 @@ class Judging:
         counted = observe(before, [pane], start_ms - PANE_MS, plan, decisions)
         after, closed = expire(counted, start_ms - PANE_MS, plan)
         self._states[text] = after
-        return report(text, before, after, closed, plan)
+        return report(Advance(text, before, after, closed), plan)
 
     def _commit(self, reports: Sequence[SeriesReport]) -> None:
-        batch = SimpleNamespace(collect=lambda: [REPORT.pack(r) for r in reports])
+        batch = SimpleNamespace(collect=lambda: [REPORTS.pack(BucketReports(tuple(reports)))])
         self._sink(cast(DataFrame, batch), self._panes)

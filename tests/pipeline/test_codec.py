@@ -97,6 +97,14 @@ def test_what_could_not_be_read_again_is_refused(wrong: dict[str, Any]) -> None:
         OUTER.pack(replace(VALUE, **wrong))
 
 
+def test_what_is_read_at_once_is_checked_when_it_is_read() -> None:
+    passing = Codec(Outer, "outer", read_back=False)
+    assert passing.unpack(passing.pack(VALUE)) == VALUE
+    unreadable = passing.pack(replace(VALUE, share=math.nan))
+    with pytest.raises(ValueError, match="Outer"):
+        passing.unpack(unreadable)
+
+
 @pytest.mark.parametrize(
     "text", ["", "null", "{}", '{"name":"a"}', OUTER.pack(VALUE)[0].replace("3", '"3"', 1)]
 )

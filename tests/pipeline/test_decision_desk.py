@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from streaming_eval.alerting import Baseline, Decision, Resolution, Why
 from streaming_eval.errors import DecisionError
-from streaming_eval.pipeline.codec import Codec
 from streaming_eval.pipeline.decision_desk import Signature, acknowledge, promote
-from streaming_eval.pipeline.decision_stream import STREAM_ROWS, count_rows, decision_rows
+from streaming_eval.pipeline.decision_stream import decision_rows
 from streaming_eval.pipeline.plan import MonitorPlan
-from streaming_eval.pipeline.preaggregate import PANE_COUNTS
 from streaming_eval.pipeline.stored_baseline import baselines_table, stored_baseline
+from tests.pipeline.arriving import arrivals_in
 from tests.pipeline.deciding import Root
 from tests.pipeline.fleet import PANE_MS, key, plan
 
 MIRA = Signature("mira", "the new model is the standard", 1_700_000_000_123)
 KEY = key("contains")
 PLAN = plan()
-DECISION: Codec[Decision] = Codec(Decision, "decision")
 FROZEN = Baseline((10, 190), 0, 60 * PANE_MS, id="b1")
 
 
@@ -37,9 +34,9 @@ def root(tmp_path: Path) -> Root:
 def streamed(root: Root) -> list[tuple[str, Decision]]:
     """What the monitor reads of the table of decisions."""
     batches = decision_rows(root.tables.read("decisions").to_batches())
-    rows = [row for batch in batches for row in batch.to_pylist()]
-    assert all((row["levels"], row["counts"]) == ([], []) for row in rows)
-    return [(row["series_key"], DECISION.unpack((row["decision"],))) for row in rows]
+    arrived = arrivals_in(batches)
+    assert all((arrival.cells, arrival.counts) == ((), ()) for arrival in arrived)
+    return [(a.series_key, a.decision) for a in arrived if a.decision is not None]
 
 
 def test_a_promotion_reaches_the_monitor_with_all_that_it_needs(root: Root) -> None:
@@ -125,12 +122,3 @@ def test_a_sample_from_the_future_does_not_put_the_beginning_off(root: Root) -> 
 
 def test_no_decisions_are_no_rows() -> None:
     assert list(decision_rows([])) == []
-
-
-def test_counts_pass_without_a_decision() -> None:
-    rows = [{"series_key": "a", "pane_ms": 0, "levels": [1], "counts": [3], "newest": 0}]
-    counts = pa.RecordBatch.from_pylist(rows, schema=PANE_COUNTS)
-    (batch,) = count_rows([counts])
-    assert batch.schema == STREAM_ROWS
-    assert batch["decision"].to_pylist() == [None]
-    assert batch.select(PANE_COUNTS.names).equals(counts)

@@ -13,10 +13,10 @@ from pyspark.sql import Row
 from pyspark.sql.streaming.tws_tester import TwsTester
 
 from streaming_eval.alerting import AlertKind, Baseline, Decision, SeriesState, Why
-from streaming_eval.pipeline.decision_stream import DECISION
+from streaming_eval.pipeline.arrivals import ARRIVALS, Arrival, BucketArrivals
 from streaming_eval.pipeline.preaggregate import MISSING
 from streaming_eval.pipeline.series_bucket import bucket_of, read_bucket
-from streaming_eval.pipeline.series_processor import REPORT, STATE, STATE_NAME, SeriesProcessor
+from streaming_eval.pipeline.series_processor import REPORTS, STATE, STATE_NAME, SeriesProcessor
 from streaming_eval.pipeline.series_report import SeriesReport
 from streaming_eval.records import ALL_SEGMENTS, SeriesKey
 from tests.pipeline.fleet import PANE_MS, WINDOW_MS, key, plan
@@ -51,27 +51,19 @@ class Step:
 
     def take(self, scores: Iterable[Score], key: str | None = None) -> SeriesReport:
         """One batch: as `pane_counts` would hand it over, one row per pane."""
-        (only,) = self.take_rows(_rows(scores, key or self._key))
+        (only,) = self.take_arrivals(_arrivals(scores, key or self._key))
         return only
 
-    def take_rows(self, rows: Iterable[Row]) -> list[SeriesReport]:
-        """One batch of one bucket."""
-        rows = list(rows)
-        return self._keep(self._tester.test(bucket_of(rows[0].series_key), rows))
+    def take_arrivals(self, *readers: Iterable[Arrival]) -> list[SeriesReport]:
+        """One batch of one bucket: a row from each reader."""
+        parts = [tuple(part) for part in readers]
+        rows = [Row(**{ARRIVALS.column: ARRIVALS.pack(BucketArrivals(part))[0]}) for part in parts]
+        return self._keep(self._tester.test(bucket_of(parts[0][0].series_key), rows))
 
     def decide(self, *decisions: Decision, scores: Iterable[Score] = ()) -> SeriesReport:
         """One batch that brings decisions, and perhaps scores."""
-        rows = [
-            Row(
-                series_key=self._key,
-                pane_ms=0,
-                levels=[],
-                counts=[],
-                decision=DECISION.pack(decision)[0],
-            )
-            for decision in decisions
-        ]
-        (only,) = self.take_rows([*rows, *_rows(scores, self._key)])
+        decided = [Arrival(self._key, decision=decision) for decision in decisions]
+        (only,) = self.take_arrivals([*decided, *_arrivals(scores, self._key)])
         return only
 
     def watermark(self, pane: int) -> list[SeriesReport]:
@@ -79,32 +71,26 @@ class Step:
         return self._keep(cast("list[Row]", self._tester.setWatermark(pane * PANE_MS)))
 
     def _keep(self, rows: Iterable[Row]) -> list[SeriesReport]:
-        reports = [_report(row) for row in rows]
+        reports = [report for row in rows for report in _reports(row)]
         self.reports += reports
         return reports
 
 
-def _rows(scores: Iterable[Score], key: str = str(KEY)) -> list[Row]:
+def _arrivals(scores: Iterable[Score], key: str = str(KEY)) -> list[Arrival]:
     panes: dict[int, dict[int, int]] = {}
     for pane, level in scores:
         counts = panes.setdefault(pane * PANE_MS, {})
         counts[level] = counts.get(level, 0) + 1
     return [
-        Row(
-            series_key=key,
-            pane_ms=pane_ms,
-            levels=list(counts),
-            counts=list(counts.values()),
-            decision=None,
-        )
+        Arrival(key, pane_ms, tuple(counts), tuple(counts.values()))
         for pane_ms, counts in panes.items()
     ]
 
 
-def _report(row: Row) -> SeriesReport:
-    """An output row as Spark gives it back: by the schema's names."""
-    assert list(row.asDict()) == REPORT.schema.fieldNames()
-    return REPORT.unpack(row)
+def _reports(row: Row) -> tuple[SeriesReport, ...]:
+    """Those of an output row as Spark gives it back: by the schema's names."""
+    assert list(row.asDict()) == REPORTS.schema.fieldNames()
+    return REPORTS.unpack(row).reports
 
 
 def fed(scores: Sequence[Score], cuts: Iterable[int]) -> Step:
@@ -180,7 +166,7 @@ def test_missing_scores_are_counted_and_are_no_zeros() -> None:
 
 def test_rows_of_one_pane_from_several_partitions_add_up() -> None:
     step = Step()
-    step.take_rows([*_rows([(1, GOOD)]), *_rows([(1, GOOD), (1, BAD)])])
+    step.take_arrivals(_arrivals([(1, GOOD)]), _arrivals([(1, GOOD), (1, BAD)]))
     assert [w.counts for w in step.reports[-1].windows] == [(1, 2)]
 
 
@@ -331,7 +317,7 @@ def test_series_of_one_bucket_go_their_own_ways() -> None:
     batches = ([0, 1], [2], [0, 2], [1])
     for pane, arriving in enumerate(batches, start=1):
         scores = {keys[at]: [(pane, GOOD)] * (at + 2) + [(pane, BAD)] for at in arriving}
-        told = together.take_rows(row for k, given in scores.items() for row in _rows(given, k))
+        told = together.take_arrivals(a for k, some in scores.items() for a in _arrivals(some, k))
         assert told == [alone[k].take(given, k) for k, given in scores.items()]
     for watermark in (3, 7, 12):
         woken = sorted(r.series_key for r in together.watermark(watermark))

@@ -20,6 +20,7 @@ from streaming_eval.pipeline.estimates import IntervalPlan, estimates
 from streaming_eval.pipeline.monitor_rows import estimates_table
 from streaming_eval.pipeline.plan import MonitorPlan
 from streaming_eval.pipeline.series_processor import STATE
+from streaming_eval.pipeline.series_report import Advance
 from streaming_eval.pipeline.series_report import report as reported
 from streaming_eval.pipeline.window_rows import SINCE_BASELINE
 from streaming_eval.records import ALL_SEGMENTS, SeriesKey
@@ -194,7 +195,7 @@ def test_a_tail_that_grows_raises_the_alarm_and_is_called_by_its_percentile(
     before, after = lived(key, monitor, tail=0.04, panes=60)
     assert after.drift.alarm is not None
     assert after.alarm is None, "its mean has hardly moved"
-    made = reported(str(key), before, after, (), monitor.series(key))
+    made = reported(Advance(str(key), before, after, ()), monitor.series(key))
     window = estimates([made], monitor, INTERVALS)[0]
     assert window.drift is not None
     words = window.drift.cells[0]
@@ -233,7 +234,7 @@ def test_the_tail_of_what_is_better_small_lies_at_the_low_levels() -> None:
 def test_the_since_baseline_window_has_quantiles_of_all_panes() -> None:
     monitor, key = watched(LATENCY, baseline={"kind": "pinned", "samples": 500})
     before, after = lived(key, monitor, tail=0.0, panes=20)
-    made = reported(str(key), before, after, (), monitor.series(key))
+    made = reported(Advance(str(key), before, after, ()), monitor.series(key))
     (since,) = (e for e in estimates([made], monitor, INTERVALS) if e.window == SINCE_BASELINE)
     assert since.n == BASELINE_N + 20 * PER_PANE - 500
     assert isinstance(since.quantiles[0], QuantileEstimate)
