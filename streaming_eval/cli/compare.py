@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streaming_eval.settings import Settings
     from streaming_eval.stats.interval import Interval
 
-_STYLES = {"worse": "bold red", "undecided": "", "better": "green"}
+_STYLES = {"worse": "bold red", "better": "green"}
 _PRODUCTION = "production"
 
 
@@ -123,7 +123,9 @@ def _say(found: Sequence[ScorerVerdict], candidate: str, against: str, alpha: fl
         "At any time: right however often this report is read, and while pairs still come."
     )
     head = ("verdict", "scorer", "pairs", "effect", "interval", "p worse", "p better")
-    say_table(head, [_row(each) for each in found], [_STYLES[each.verdict] for each in found])
+    say_table(
+        head, [_row(each) for each in found], [_STYLES.get(each.verdict, "") for each in found]
+    )
     for each in found:
         if each.lone.p <= alpha:
             say(_lone(each, candidate, against))
@@ -159,8 +161,8 @@ def _row(each: ScorerVerdict) -> tuple[str, ...]:
         f"{found.n:,}",
         f"{effect} ({found.measure})",
         _limits(found.interval),
-        _p(each.p_worse),
-        _p(each.p_better),
+        _p(each.p_worse) if each.has_direction else f"{_p(each.p_worse)} (lower)",
+        _p(each.p_better) if each.has_direction else f"{_p(each.p_better)} (higher)",
     )
 
 
@@ -209,6 +211,7 @@ def _as_json(each: ScorerVerdict) -> dict[str, object]:
         "scorer": each.scorer,
         "evaluation_version": each.evaluation_version,
         "verdict": each.verdict.value,
+        "has_direction": each.has_direction,
         "kind": found.kind.value,
         "pairs": found.n,
         "any_time": {

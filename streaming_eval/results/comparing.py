@@ -7,34 +7,41 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from streaming_eval.adapters import score_pairs
 from streaming_eval.adapters.lone_scores import Lone, lone_scores
 from streaming_eval.adapters.score_pairs import Pairs, Wanted
 from streaming_eval.errors import SettingsError, StorageError
 from streaming_eval.pipeline.sample_hash import hash_ids
+from streaming_eval.scoring.definition import QUANTITIES
 from streaming_eval.stats.comparison import Comparison, ScoreKind, compare
 from streaming_eval.stats.holm import holm
 from streaming_eval.stats.levels import MOST_LEVELS, Scale, mixed, uniforms
 
-# Their caps keep counts finite and say nothing of the tail.
-_UNBOUNDED = frozenset({"latency_ms", "cost"})
-
 
 class Verdict(StrEnum):
-    """What may be said of the candidate by one scorer, worst first."""
+    """What may be said of the candidate by one scorer.
+
+    `lower` and `higher` are for scorers of which neither is better.
+    """
 
     WORSE = "worse"
     UNDECIDED = "undecided"
     BETTER = "better"
+    LOWER = "lower"
+    HIGHER = "higher"
 
 
 @dataclass(frozen=True, slots=True)
 class ScorerVerdict:
     """One scorer's comparison, and what it comes to among the others.
 
+    Where no value is better than another, "worse" stands for lower and "better" for higher.
+
     Attributes:
         comparison: by this scorer alone.
+        has_direction: whether one end of its scale is better.
         p_worse: always-valid p-value of "not worse", adjusted for all scorers of the report.
         p_better: likewise of "not better".
         lone: scores that make no pair, as the other model's failed.
@@ -43,6 +50,7 @@ class ScorerVerdict:
     scorer: str
     evaluation_version: str
     comparison: Comparison
+    has_direction: bool
     p_worse: float
     p_better: float
     lone: Lone
@@ -76,8 +84,12 @@ def compare_models(
             "in what was asked for"
         )
     scorers = score_pairs.definitions(root)
-    found = [_compare(each, scorers, alpha, expected_n) for each in pairs]
-    return _verdicts(pairs, found, lone_scores(rows, wanted), alpha)
+    defined = [(each, _scorer(each, scorers)) for each in pairs]
+    return _verdicts(
+        [(each, scorer, _compare(each, scorer, alpha, expected_n)) for each, scorer in defined],
+        lone_scores(rows, wanted),
+        alpha,
+    )
 
 
 def _check_models(known: Sequence[str], root: Path, wanted: Wanted) -> None:
@@ -101,49 +113,60 @@ def _newest_versions(pairs: Iterable[Pairs]) -> list[Pairs]:
     return list(newest.values())
 
 
-def _compare(
-    pairs: Pairs, scorers: Mapping[str, str], alpha: float, expected_n: float
-) -> Comparison:
+def _scorer(pairs: Pairs, scorers: Mapping[str, str]) -> Mapping[str, Any]:
+    """The definition of the scorer."""
     if pairs.evaluation_version not in scorers:
         raise StorageError(f"evaluation version {pairs.evaluation_version} has no definition")
-    scorer = json.loads(scorers[pairs.evaluation_version])["scorer"]
+    scorer: Mapping[str, Any] = json.loads(scorers[pairs.evaluation_version])["scorer"]
+    return scorer
+
+
+def _compare(
+    pairs: Pairs, scorer: Mapping[str, Any], alpha: float, expected_n: float
+) -> Comparison:
     levels = min(scorer["levels"], MOST_LEVELS)  # differences lie on an even scale
-    scale = Scale(scorer["low"], scorer["high"], scorer["higher_is_better"], levels)
+    higher_is_better = scorer["higher_is_better"] is not False
+    scale = Scale(scorer["low"], scorer["high"], higher_is_better, levels)
     salt = int(hash_ids([pairs.scorer])[0])
     drawn = uniforms(mixed(hash_ids(pairs.sample_ids), salt))
     return compare(pairs.differences, scale, _kind(scorer), drawn, alpha, expected_n)
 
 
-def _kind(scorer: Mapping[str, object]) -> ScoreKind:
-    if scorer["kind"] in _UNBOUNDED:
+def _kind(scorer: Mapping[str, Any]) -> ScoreKind:
+    if scorer["kind"] in QUANTITIES:  # their caps keep counts finite and say nothing of the tail
         return ScoreKind.UNBOUNDED
     return ScoreKind.PASS_FAIL if scorer["levels"] == 2 else ScoreKind.BOUNDED
 
 
 def _verdicts(
-    pairs: Sequence[Pairs],
-    found: Sequence[Comparison],
+    found: Sequence[tuple[Pairs, Mapping[str, Any], Comparison]],
     lone: Mapping[tuple[str, str], Lone],
     alpha: float,
 ) -> list[ScorerVerdict]:
-    worse = holm([comparison.worse.p for comparison in found])
-    better = holm([comparison.better.p for comparison in found])
-    return [
-        ScorerVerdict(
-            scorer=each.scorer,
-            evaluation_version=each.evaluation_version,
-            comparison=comparison,
-            p_worse=float(p_worse),
-            p_better=float(p_better),
-            lone=lone.get((each.scorer, each.evaluation_version), Lone(0, 0)),
-            verdict=_verdict(float(p_worse), float(p_better), alpha),
+    worse = holm([comparison.worse.p for _, _, comparison in found])
+    better = holm([comparison.better.p for _, _, comparison in found])
+    verdicts = []
+    for (pairs, scorer, comparison), p_worse, p_better in zip(found, worse, better, strict=True):
+        has_direction = scorer["higher_is_better"] is not None
+        verdicts.append(
+            ScorerVerdict(
+                scorer=pairs.scorer,
+                evaluation_version=pairs.evaluation_version,
+                comparison=comparison,
+                has_direction=has_direction,
+                p_worse=float(p_worse),
+                p_better=float(p_better),
+                lone=lone.get((pairs.scorer, pairs.evaluation_version), Lone(0, 0)),
+                verdict=_verdict(p_worse <= alpha, p_better <= alpha, has_direction),
+            )
         )
-        for each, comparison, p_worse, p_better in zip(pairs, found, worse, better, strict=True)
-    ]
+    return verdicts
 
 
-def _verdict(p_worse: float, p_better: float, alpha: float) -> Verdict:
+def _verdict(below: bool, above: bool, has_direction: bool) -> Verdict:
     """Both can have been shown, at different times: then it is a loss all the same."""
-    if p_worse <= alpha:
-        return Verdict.WORSE
-    return Verdict.BETTER if p_better <= alpha else Verdict.UNDECIDED
+    if has_direction:
+        return Verdict.WORSE if below else Verdict.BETTER if above else Verdict.UNDECIDED
+    if below == above:
+        return Verdict.UNDECIDED
+    return Verdict.LOWER if below else Verdict.HIGHER

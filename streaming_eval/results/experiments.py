@@ -74,7 +74,8 @@ def close_experiment(
 ) -> Experiment:
     """Decides an experiment, once: a closed one is returned as it was recorded.
 
-    The evidence is that of this moment, averaged over the scorers, which may depend on each other.
+    The evidence is that of this moment, averaged over the scorers by which one can be better, which
+    may depend on each other.
     When to close may depend on it.
 
     Args:
@@ -86,6 +87,7 @@ def close_experiment(
 
     Raises:
         DecisionError: there is none of that name.
+        SettingsError: by none of the scorers is one end better; nothing is recorded.
         StorageError: there are no pairs yet; nothing is recorded.
     """
     with log.turn():
@@ -115,11 +117,15 @@ def needed(stream: Sequence[Experiment], one: Experiment) -> float:
 
 
 def _outcome(found: Sequence[ScorerVerdict], claim: Claim, log_needed: float) -> Outcome:
-    log_e = [_evidence(each, claim) for each in found]
+    directed = [each for each in found if each.has_direction]
+    if not directed:
+        names = ", ".join(each.scorer for each in found)
+        raise SettingsError(f"nothing is better or worse by {names}: more is not, nor is less")
+    log_e = [_evidence(each, claim) for each in directed]
     log_mean = float(np.logaddexp.reduce(log_e) - ln(len(log_e)))
     return Outcome(
-        pairs=max(each.comparison.n for each in found),
-        scorers=tuple(each.scorer for each in found),
+        pairs=max(each.comparison.n for each in directed),
+        scorers=tuple(each.scorer for each in directed),
         log_evidence=log_mean,
         log_needed=log_needed,
         found=log_mean >= log_needed,

@@ -17,6 +17,7 @@ from streaming_eval.adapters.score_pairs import Pairs, Wanted, read_pairs
 from streaming_eval.adapters.tables import Tables
 from streaming_eval.cli import app
 from streaming_eval.pipeline.score_rows import instant
+from streaming_eval.results.comparing import Verdict, compare_models
 from streaming_eval.scoring import define, definition_json
 from streaming_eval.scoring.cost import Priced
 from tests.pipeline.scored import score_row, score_table
@@ -28,6 +29,7 @@ DEFINITIONS = {
     "f1": define("token_f1", "token_f1"),
     "ms": define("latency_ms", "latency_ms", cap_ms=60_000),
     "log": define("latency_ms", "latency_ms", cap_ms=60_000, logarithmic=True),
+    "chars": define("response_chars", "response_chars"),
     "cost": define("cost", "cost", priced=Priced(1.0, "EUR", {"m": (1.0, 2.0)})),
 }
 CANDIDATE_AGAINST_OTHER = Wanted("new", ("old-model",))
@@ -208,6 +210,21 @@ def test_slower_is_worse_and_above_zero(root: Root) -> None:
     assert found["verdict"] == "worse"
     assert found["any_time"]["interval"]["lower"] > 0.0
     assert found["one_look"]["effect_size"] == -1.0
+
+
+def test_longer_is_neither_better_nor_worse_but_longer(root: Root) -> None:
+    extra = np.random.default_rng(0).integers(20, 300, 400)
+    root.commit(
+        *(root.scored(f"s{i}", 500.0 + n, 500.0, version="chars") for i, n in enumerate(extra))
+    )
+    result = verb(root, "--output", "json")
+    [found] = json.loads(result.stdout)["scorers"]
+    assert (found["verdict"], found["has_direction"]) == ("higher", False)
+    assert 100.0 < found["any_time"]["interval"]["lower"] < found["any_time"]["effect"] < 200.0
+    assert result.exit_code == 0, "and no reason to stop a deployment"
+    assert "(higher)" in verb(root).stdout
+    [turned] = compare_models(root.path, Wanted("old-model", ("new",)), 0.05, 1_000)
+    assert turned.verdict is Verdict.LOWER
 
 
 def test_reading_again_after_every_commit_keeps_what_was_reached(root: Root) -> None:

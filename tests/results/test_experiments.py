@@ -42,7 +42,9 @@ def book(tmp_path: Path) -> ExperimentLog:
     return ExperimentLog(Tables(tmp_path))
 
 
-def verdict(worse: float, better: float = -3.0, scorer: str = "contains") -> ScorerVerdict:
+def verdict(
+    worse: float, better: float = -3.0, scorer: str = "contains", *, directed: bool = True
+) -> ScorerVerdict:
     """A comparison of 50 pairs with this log evidence now, and much more before."""
     found = Comparison(
         kind=ScoreKind.BOUNDED,
@@ -55,7 +57,7 @@ def verdict(worse: float, better: float = -3.0, scorer: str = "contains") -> Sco
         one_look=paired_t(np.zeros(3)),
         bootstrap=None,
     )
-    return ScorerVerdict(scorer, "v1", found, 1.0, 1.0, Lone(0, 0), Verdict.UNDECIDED)
+    return ScorerVerdict(scorer, "v1", found, directed, 1.0, 1.0, Lone(0, 0), Verdict.UNDECIDED)
 
 
 def closed(book: ExperimentLog, name: str, *found: ScorerVerdict) -> Experiment:
@@ -116,6 +118,17 @@ def test_the_evidence_is_that_of_now_and_the_mean_over_the_scorers(book: Experim
     assert two.outcome is not None
     assert two.outcome.log_evidence == pytest.approx(barely - 1.0)
     assert not two.outcome.found, "though it was 50 higher before"
+
+
+def test_what_is_neither_better_nor_worse_says_nothing_of_it(book: ExperimentLog) -> None:
+    opened(book, "a", "b")
+    length = verdict(900.0, scorer="response_chars", directed=False)
+    one = closed(book, "a", verdict(-1.0), length)
+    assert one.outcome is not None
+    assert (one.outcome.scorers, one.outcome.log_evidence) == (("contains",), -1.0)
+    with pytest.raises(SettingsError, match="response_chars"):
+        closed(book, "b", length)
+    assert experiments(book)[1].outcome is None
 
 
 @pytest.mark.parametrize(
