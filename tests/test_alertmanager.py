@@ -78,7 +78,7 @@ def test_what_is_muted_and_by_what_are_alerts_that_we_have() -> None:
         assert targets
         assert not sources & targets
     silenced = _named(CONFIGURATION["inhibit_rules"][0]["target_matchers"], ours)
-    assert silenced == {a for a in ours if a.endswith(("QualityRegressed", "Drift"))}
+    assert silenced == {a for a in ours if a.endswith(("Regressed", "Drift"))}
 
 
 def _named(matchers: list[str], alerts: set[str]) -> set[str]:

@@ -54,7 +54,13 @@ def firing(api: PrometheusApi) -> list[PrometheusAlert]:
     """All decisions once each group of rules has been evaluated; nothing before that."""
     found = [alert for alert in api.alerts() if alert.state == "firing"]
     names = {alert.name.removeprefix("StreamingEval") for alert in found}
-    complete = {"QualityRegressed", "ScoreDrift", "InputDrift", "JudgeDrift"} <= names
+    complete = {
+        "QualityRegressed",
+        "ModelRegressed",
+        "ScoreDrift",
+        "InputDrift",
+        "JudgeDrift",
+    } <= names
     return found if complete else []
 
 
@@ -128,6 +134,7 @@ def test_the_pager_has_regressions_and_tickets_are_the_rest_one_message_per_mode
         ((DRIFTED, "llama-2-13b", "contains"), everywhere),
         (("StreamingEvalInputDrift", "assistant", "segment_mix"), frozenset({"tier"})),
         (("StreamingEvalJudgeDrift", "__judge__", "helpful:anchors"), everywhere),
+        (("StreamingEvalModelRegressed", "llama-2-13b", "contains"), frozenset({""})),
     }
     pages = {
         ((REGRESSED, "assistant", "contains"), frozenset({ALL_SEGMENTS, "tier=pro"})),

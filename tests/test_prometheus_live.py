@@ -160,6 +160,7 @@ def test_rules_are_healthy(prometheus: PrometheusApi) -> None:
     wait_for(prometheus, "ALERTS")
     assert {(rule.name, rule.health, rule.last_error) for rule in prometheus.rules()} == {
         ("StreamingEvalQualityRegressed", "ok", ""),
+        ("StreamingEvalModelRegressed", "ok", ""),
         ("StreamingEvalScoreDrift", "ok", ""),
         ("StreamingEvalInputDrift", "ok", ""),
         ("StreamingEvalJudgeDrift", "ok", ""),
