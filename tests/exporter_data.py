@@ -32,6 +32,12 @@ STATE_OF = {
     "llama-2-7b": MonitorState.OK,
     "llama-2-13b": MonitorState.SUSPECT,
 }
+# Of a threshold of 12.25: two segments that are suspect are enough together.
+LOG_EVIDENCE_OF = {
+    MonitorState.REGRESSED: 21.5,
+    MonitorState.OK: 2.5,
+    MonitorState.SUSPECT: 12.0,
+}
 
 
 def view(key: SeriesKey, window: str = "1h", **changed: object) -> EstimateView:
@@ -55,7 +61,12 @@ def fleet(updated_ms: int = 1_700_000_000_000) -> Snapshot:
     ]
     paired = SeriesKey("llama-2-13b", ALL_SEGMENTS, "contains", "0f3a", against="llama-2-7b")
     new = SeriesKey("llama-2-13b", ALL_SEGMENTS, "token_f1", "77aa")
-    views = [view(key, w, state=STATE_OF[key.model]) for key in own for w in ("1h", "baseline")]
+    states = {key: STATE_OF[key.model] for key in own}
+    views = [
+        view(key, window, state=state, log_evidence=LOG_EVIDENCE_OF[state])
+        for key, state in states.items()
+        for window in ("1h", "baseline")
+    ]
     views += [
         view(paired, "1h", mean=0.009, lower=-0.02, upper=0.04, effect=0.009, baseline_mean=0.0),
         view(new, "1h", n=0, mean=None, lower=0.0, upper=1.0, baseline_mean=None, effect=None,
