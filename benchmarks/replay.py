@@ -3,6 +3,10 @@
 Two jobs share one table of answers. The first has never seen the prompts and pays; the second has
 a root and a scorer of its own, is given the same prompts afterwards, and must not pay. Records are
 made before the clock starts and written while it runs, which takes a small part of the time.
+
+A replay has a goal beside a cold run where the endpoint sets the pace of that, as it does with
+`max_in_flight` as it is by default, and with answers as slow as an LLM's. With so many in flight
+that the processors set the pace of both, the ratio only says what asking costs of their time.
 """
 
 from __future__ import annotations
@@ -35,12 +39,11 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
         _beside_scan(cold, replay, asked, scans, report)
     samples, pairs = (500, 1) if quick else (8_000, 3)
     with _pair(directory / "default", Behaviour(latency_ms=50.0), None) as (cold, replay):
-        _beside_cold(
-            cold, replay, "50 ms, `max_in_flight` as it is by default", (samples, pairs), report
-        )
+        what = "50 ms, `max_in_flight` as it is by default"
+        _beside_cold(cold, replay, what, (samples, pairs), report, _BESIDE_COLD)
     with _pair(directory / "slow", _LLM_LIKE, _LLM_LIKE_IN_FLIGHT) as (cold, replay):
         what = f"800 ms and 2 % at 10 s, {_LLM_LIKE_IN_FLIGHT} in flight"
-        _beside_cold(cold, replay, what, (samples, 1), report)
+        _beside_cold(cold, replay, what, (samples, 1), report, _BESIDE_COLD)
 
 
 @contextmanager
@@ -62,7 +65,12 @@ def _answers(cold: BenchJob) -> Path:
 
 
 def _beside_cold(
-    cold: BenchJob, replay: BenchJob, setting: str, size: tuple[int, int], report: Report
+    cold: BenchJob,
+    replay: BenchJob,
+    setting: str,
+    size: tuple[int, int],
+    report: Report,
+    goal: float | None = None,
 ) -> list[str]:
     """Returns all prompts that were paid for; `size` is samples per run, and counted pairs."""
     samples, pairs = size
@@ -85,8 +93,8 @@ def _beside_cold(
         "P10",
         f"replay of {samples:,} samples with another scorer / cold run, {setting}",
         f"{result}; {np.median(mine):,.0f}/s against {np.median(theirs):,.0f}/s",
-        f">= {_BESIDE_COLD:g}",
-        met=result.lower >= _BESIDE_COLD,
+        "" if goal is None else f">= {goal:g}",
+        met=None if goal is None else result.lower >= goal,
     )
     report.add("P10", "requests made by the replays", f"{sum(paid)}", "= 0", met=sum(paid) == 0)
     return asked
