@@ -174,22 +174,34 @@ class BenchSite:
 
 
 @contextmanager
-def bench_site(directory: Path, behaviour: Behaviour) -> Iterator[BenchSite]:
-    """Broker and endpoint started, and stopped at the end of the block."""
+def bench_site(
+    directory: Path, behaviour: Behaviour, *, changing: bool = False
+) -> Iterator[BenchSite]:
+    """Broker and endpoint started, and stopped at the end of the block.
+
+    Args:
+        directory: for both.
+        behaviour: of the endpoint.
+        changing: whether it will be changed meanwhile, which one process alone can.
+    """
     log = directory / "calls.jsonl"
-    endpoint = bench_endpoint(directory, behaviour, log)
+    endpoint = bench_endpoint(directory, behaviour, log, changing=changing)
     with KafkaBroker(directory / "kafka") as broker, endpoint:
         yield BenchSite(directory, broker, endpoint, log)
 
 
 def bench_endpoint(
-    directory: Path, behaviour: Behaviour, call_log: Path | None = None
+    directory: Path,
+    behaviour: Behaviour,
+    call_log: Path | None = None,
+    *,
+    changing: bool = False,
 ) -> RecordedEndpoint:
     """Answers whatever it is asked, from two processes where its behaviour allows that.
 
     One process would be what clients on two cores wait for when answers take no time.
     """
-    single = behaviour.random or behaviour.requests_per_minute > 0
+    single = changing or behaviour.random or behaviour.requests_per_minute > 0
     return RecordedEndpoint(
         behaviour,
         synthetic=True,

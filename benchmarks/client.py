@@ -16,9 +16,13 @@ from benchmarks.ratio import interleaved, ratio
 from benchmarks.report import Report
 from streaming_eval.local.behaviour import Behaviour
 from streaming_eval.local.endpoint_process import RecordedEndpoint
+from streaming_eval.settings import EndpointSettings
 
 _IN_FLIGHT = 256
-_LADDER = (64, 128, _IN_FLIGHT)
+# P1's goal is that of the default; the others show where the processors begin to set the pace.
+_DEFAULT = EndpointSettings.model_fields["max_in_flight"].default
+_LADDER = (_DEFAULT, 128, _IN_FLIGHT)
+_SPOOL_PAIRS = 15  # a difference of a few hundredths, on machines that vary by tenths
 
 
 def run(directory: Path, report: Report, *, quick: bool) -> None:
@@ -33,12 +37,14 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
             load = _Load(endpoint.base_url, directory, in_flight, in_flight * (8 if quick else 48))
             rates = interleaved(load.ours, load.bare, pairs, report.progress)
             what = f"worker without Spark / bare aiohttp, 50 ms, {in_flight} in flight"
-            _add(report, "P1", what, 0.90, rates)
+            _add(report, "P1", what, 0.90 if in_flight == _DEFAULT else None, rates)
     with _endpoint(directory, 0.0) as endpoint:
         load = _Load(endpoint.base_url, directory, _IN_FLIGHT, 2_000 if quick else 12_000)
         rates = interleaved(load.ours, load.bare, pairs, report.progress)
         what = f"worker without Spark / bare aiohttp, 0 ms, {_IN_FLIGHT} in flight"
         _add(report, "P2", what, 0.40, rates)
+        load = _Load(endpoint.base_url, directory, _IN_FLIGHT, 2_000 if quick else 24_000)
+        pairs = 2 if quick else _SPOOL_PAIRS
         rates = interleaved(load.ours, partial(load.ours, spool=False), pairs, report.progress)
         what = f"worker with spool / without, 0 ms, {_IN_FLIGHT} in flight"
         _add(report, "P22", what, 0.95, rates)
@@ -66,7 +72,11 @@ def _endpoint(directory: Path, latency_ms: float) -> RecordedEndpoint:
 
 
 def _add(
-    report: Report, goal: str, what: str, least: float, rates: tuple[list[float], list[float]]
+    report: Report,
+    goal: str,
+    what: str,
+    least: float | None,
+    rates: tuple[list[float], list[float]],
 ) -> None:
     mine, theirs = rates
     result = ratio(mine, theirs)
@@ -74,6 +84,6 @@ def _add(
         goal,
         what,
         f"{result}; {np.median(mine):,.0f}/s against {np.median(theirs):,.0f}/s",
-        f">= {least:.2f}",
-        met=result.lower >= least,
+        "" if least is None else f">= {least:.2f}",
+        met=None if least is None else result.lower >= least,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +22,7 @@ class Benchmark(Protocol):
 
 
 def run_chosen(program: str, about: str | None, benchmarks: Mapping[str, Benchmark]) -> None:
-    """Runs the chosen benchmarks one after the other and prints all figures.
+    """Runs the chosen benchmarks one after the other and prints all figures; exits 1 if one fails.
 
     Args:
         program: as it is called, for messages.
@@ -37,9 +39,21 @@ def run_chosen(program: str, about: str | None, benchmarks: Mapping[str, Benchma
     if unknown := sorted(set(names) - benchmarks.keys()):
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(benchmarks)}")
     report = Report(Console(width=140))
-    for name in names:
-        report.progress(f"{name} begins")
-        with tempfile.TemporaryDirectory(prefix=f"streaming-eval-bench-{name}-") as directory:
-            benchmarks[name](Path(directory), report, quick=options.quick)
+    whole = [_run(name, benchmarks[name], report, quick=options.quick) for name in names]
     report.progress("all done")
     report.print()
+    if not all(whole):
+        sys.exit(1)
+
+
+def _run(name: str, benchmark: Benchmark, report: Report, *, quick: bool) -> bool:
+    """Whether it came to its end; an hour of other figures must not be lost with it."""
+    report.progress(f"{name} begins")
+    with tempfile.TemporaryDirectory(prefix=f"streaming-eval-bench-{name}-") as directory:
+        try:
+            benchmark(Path(directory), report, quick=quick)
+        except Exception as error:
+            traceback.print_exc()
+            report.add(name, "not measured to its end", f"{type(error).__name__}: {error}")
+            return False
+    return True

@@ -34,7 +34,7 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
     """First with a provider that allows what is configured, then with one that allows half."""
     seconds = 15.0 if quick else 60.0
     with (
-        bench_site(directory, Behaviour(latency_ms=_LATENCY_MS)) as site,
+        bench_site(directory, Behaviour(latency_ms=_LATENCY_MS), changing=True) as site,
         SparkCluster(directory / "spark", workers=_WORKERS, cores=1) as cluster,
     ):
         calls = _asked(site, cluster, "full", round(_PER_S * seconds))

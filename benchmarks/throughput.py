@@ -22,6 +22,7 @@ def run(directory: Path, report: Report, *, quick: bool) -> None:
     """Measures on a cold cache: every prompt is new."""
     samples, pairs = (2_000, 2) if quick else (24_000, 5)
     with bench_job(directory, Behaviour(latency_ms=LATENCY_MS), IN_FLIGHT) as job:
+        job.rate(new_prompts(samples))  # the JVM compiles for longer than the pair that warms up
         mine, theirs = interleaved(
             lambda: job.rate(new_prompts(samples)),
             lambda: bare_rate(job.endpoint.base_url, MODEL, new_prompts(samples), IN_FLIGHT),
