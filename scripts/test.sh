@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All tests, in two processes side by side: those that wait for Spark and other programs leave most
-# of a processor to those that need none. With arguments, one process that is given them.
+# All tests, in two processes side by side: those that wait for Spark leave most of the processors to
+# all others. With arguments, one process that is given them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,10 +12,10 @@ if (($#)); then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-pytest -m "not spark and not slow" >"$log" 2>&1 &
-pure=$!
+pytest -m "not spark" --durations=10 >"$log" 2>&1 &
+others=$!
 failed=0
-pytest -m "spark or slow" --durations=20 || failed=1
-wait "$pure" || failed=1
+pytest -m spark --durations=20 || failed=1
+wait "$others" || failed=1
 cat "$log"
 exit "$failed"
