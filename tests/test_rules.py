@@ -95,15 +95,16 @@ def test_metrics_in_runbooks_are_exported() -> None:
 
 
 def test_quality_rules_read_decisions_and_compare_no_averages() -> None:
-    valid_at_any_time = {
-        "streaming_eval_monitor_state",
-        "streaming_eval_model_regression_log_evidence",
-        "streaming_eval_model_regression_log_threshold",
-    }
     text = (PROMETHEUS / "rules" / "quality.rules.yml").read_text()
-    for group in yaml.safe_load(text)["groups"]:
-        for rule in group["rules"]:
-            assert metric_names(rule["expr"]) <= valid_at_any_time
+    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    decision = "streaming_eval_monitor_state"
+    of_a_model = {
+        f"streaming_eval_model_regression_log_{name}" for name in ("evidence", "threshold")
+    }
+    assert {rule["alert"]: metric_names(rule["expr"]) for rule in rules} == {
+        "StreamingEvalQualityRegressed": {decision},
+        "StreamingEvalModelRegressed": {decision, *of_a_model},
+    }
 
 
 def test_a_full_house_fits_the_limits_of_the_scrape_configuration() -> None:

@@ -28,6 +28,7 @@ from deltalake import (
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from streaming_eval.adapters.delta_log import DeltaLog
 from streaming_eval.adapters.schemas import PARTITIONED_BY, SCHEMAS, STATISTICS
 from streaming_eval.errors import StorageError
 
@@ -148,11 +149,12 @@ class Tables:
     def _current(self, name: str) -> DeltaTable:
         """The table as it is now.
 
-        To look for the log's next entry by its name takes microseconds, where the library lists the
-        whole log, which takes milliseconds.
+        To look whether its log goes on takes microseconds, where the library lists the whole log,
+        which takes milliseconds. The log is cleaned from its beginning: once the entry that was
+        seen last is gone, those after it may be, too.
         """
-        table = self._tables[name]
-        if (self._paths[name] / "_delta_log" / f"{table.version() + 1:020}.json").exists():
+        table, log = self._tables[name], DeltaLog(self._paths[name])
+        if log.has(table.version() + 1) or not log.has(table.version()):
             table.update_incremental()
         return table
 
@@ -193,11 +195,12 @@ class Tables:
                 _LOG.warning("%s was not compacted and is tried again: %s", name, error)
 
     def _tend(self, name: str) -> None:
-        # Another job may have compacted since. To compact the same files again would bring their
-        # rows back: the library commits that without a conflict.
         table = self._current(name)
         for commits, size in _COMPACTIONS:
             if table.version() - self._compacted[name, size] >= commits:
+                # Another job may have compacted since. To compact the same files again would bring
+                # their rows back: the library commits that without a conflict. So it looks itself.
+                table.update_incremental()
                 table.optimize.compact(target_size=size)
                 self._compacted[name, size] = table.version()
         if self._clock() - self._cleaned[name] >= _SECONDS_PER_CLEANING:

@@ -219,6 +219,24 @@ def test_a_second_compaction_by_another_brings_no_row_back(
     assert ids(Tables(tmp_path)) == ["s0", "s1", "s2", "s3"]
 
 
+def test_a_table_whose_log_was_cleaned_since_the_last_look_is_seen_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that shares a table may be idle for longer than the log is kept."""
+    monkeypatch.setattr(tables_module, "_COMPACTIONS", ((3, 1_024 * 1_024),))
+    idle, other = Tables(tmp_path), Tables(tmp_path)
+    for n in range(4):
+        other.append("scores", some(f"s{n}"), "query", n)
+    other.tend(["scores"])
+    DeltaTable(other.uri("scores")).create_checkpoint()
+    newest = other.version("scores")
+    for entry in range(newest):
+        (Path(other.uri("scores")) / "_delta_log" / f"{entry:020}.json").unlink()
+    idle.tend(["scores"])
+    assert idle.version("scores") >= newest
+    assert ids(idle) == ids(Tables(tmp_path)) == ["s0", "s1", "s2", "s3"]
+
+
 def test_dead_files_are_deleted_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s, vacuumed_at_s = [0.0], []
 
