@@ -89,11 +89,10 @@ def _add(
     rates: tuple[list[float], list[float]],
 ) -> None:
     mine, theirs = rates
-    result = ratio(mine, theirs)
-    report.add(
+    report.add_ratio(
         goal,
         what,
-        f"{result}; {np.median(mine):,.0f}/s against {np.median(theirs):,.0f}/s",
-        "" if least is None else f">= {least:.2f}",
-        met=None if least is None else result.lower >= least,
+        ratio(mine, theirs),
+        f"{np.median(mine):,.0f}/s against {np.median(theirs):,.0f}/s",
+        least=least,
     )

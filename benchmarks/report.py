@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ratio import Ratio
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -39,6 +41,33 @@ class Report:
         """Keeps one figure and prints it at once."""
         self.figures.append(Figure(goal_id, what, measured, goal, met))
         self.console.print(f"{goal_id:6} {what}: {measured}  {goal}", highlight=False, markup=False)
+
+    def add_ratio(
+        self,
+        goal_id: str,
+        what: str,
+        result: Ratio,
+        measured: str,
+        *,
+        least: float | None = None,
+        most: float | None = None,
+    ) -> None:
+        """Keeps a ratio; its goal is met when the worse end of its interval meets it.
+
+        Args:
+            goal_id: of the goal.
+            what: is divided by what.
+            result: the ratio.
+            measured: what both sides came to.
+            least: it has to be, if anything.
+            most: it may be, if there is such a goal and no `least`.
+        """
+        goal, met = "", None
+        if least is not None:
+            goal, met = f">= {least:g}", result.lower >= least
+        elif most is not None:
+            goal, met = f"<= {most:g}", result.upper <= most
+        self.add(goal_id, what, f"{result}; {measured}", goal, met=met)
 
     def print(self) -> None:
         """Prints all figures as a table."""

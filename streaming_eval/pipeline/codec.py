@@ -1,8 +1,8 @@
 """One dataclass as one string, so that Spark sees a single column whatever the record holds.
 
 A struct column of the same fields costs 20 ms of generated code per task and state variable, and
-Spark stores a value of the wrong Python type in it as NULL without a word; here both ends of the
-trip are checked. The text is JSON, so that it can be read where it lies.
+Spark stores a value of the wrong Python type in it as NULL without a word; here it is an error, at
+the latest when it is read. The text is JSON, so that it can be read where it lies.
 """
 
 from __future__ import annotations
